@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+# Compile options that every target of the project links privately through `unblur_options`.
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+  set(CMAKE_C_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+endif()
+
+add_library(unblur_options INTERFACE)
+target_compile_options(unblur_options INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
+                                                $<$<BOOL:${UNBLUR_WERROR}>:-Werror>)
+if(UNBLUR_TEST_FAULTS)
+  target_compile_definitions(unblur_options INTERFACE UNBLUR_TEST_FAULTS=1)
+endif()
+if(UNBLUR_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()

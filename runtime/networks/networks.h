@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Networks by name. Each is one function in its own file that builds a Graph from a config; nobody
+// writes a network twice.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graph/model.h"
+
+namespace unblur {
+
+/// Widths, depths and inputs of the real-time family (docs/networks.md). Channels are multiples of 16 in the
+/// trunk.
+struct RealTimeConfig {
+  std::string name = "unblur-rt";
+  int c1 = 16, c2 = 32, c3 = 64;  ///< at 1/2, 1/4 and 1/8 scale
+  int b1 = 1, b2 = 1, b3 = 4;     ///< gated blocks there
+  bool next_frame = false;        ///< I_(t+1) in place of I_(t-1): one frame of look-ahead
+  bool pixel_volume = false;      ///< 3x3 grey candidates of the previous output
+  bool auxiliary = false;         ///< training outputs "aux2" and "aux4": pictures at 1/2 and 1/4 scale
+};
+[[nodiscard]] RealTimeConfig rt_config();
+[[nodiscard]] RealTimeConfig balanced_config();
+
+/// Inputs "frame" (0) and "next" (+1) where asked; outputs "frame", "flow" (current to previous frame,
+/// full-resolution px, at 1/8 scale), "flow_coarse" (1/16), and aux; states "previous_frame", "restored",
+/// "hidden", "flow_features".
+[[nodiscard]] Graph build_real_time(const RealTimeConfig& config);
+
+/// ModelInfo and graph of a network by name ("rt", "balanced"), without parameters. `training` adds auxiliary
+/// outputs. Throws UsageError listing the names.
+[[nodiscard]] Model build_network(const std::string& name, bool training = false);
+[[nodiscard]] std::vector<std::string> network_names();
+
+}  // namespace unblur

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// The contract between the planner (plan.cpp: what runs when, and where values lie) and the kernels
+// (vulkan/kernels/*.cpp + shaders/*: how one step is computed). A kernel family turns a Step into a
+// Kernel: shader variant, specialization constants, packed weights and, for any range of output rows,
+// a dispatch. Kernels never allocate, synchronise or look at the graph.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace unblur::vk {
+
+/// How elements lie in device memory. kF16Packed: two halves per 32-bit word (packHalf2x16), for devices
+/// without 16-bit storage and for lavapipe; same bytes as kF16.
+enum class Storage : std::uint8_t { kF32, kF16, kF16Packed };
+
+/// What kernels may rely on; filled once per device (vulkan/device.cpp), overridable by environment.
+struct Caps {
+  bool cpu_device = false;
+  bool buffer_device_address = false;
+  bool fp16_storage = false;
+  bool fp16_arithmetic = false;
+  bool cooperative_matrix = false;  ///< KHR, 16x16x16 fp16 -> fp32, self-test passed
+  std::uint32_t subgroup_size = 1;
+  bool subgroup_broadcast = false;  ///< ballot/shuffle class operations in compute shaders
+  bool subgroup_size_control = false;
+  std::uint32_t max_workgroup_invocations = 128;
+  std::uint32_t max_shared_bytes = 16384;
+  std::uint32_t max_push_bytes = 128;
+  std::uint64_t max_storage_range = 0;  ///< bytes one storage-buffer binding may cover
+  std::uint32_t core_count = 0;         ///< shader cores, 0 unknown
+};
+
+/// A value (or a channel range of a larger buffer) as a kernel addresses it: NHWC, element index
+///   (y * w + x) * pixel_stride + channel_offset + channel.
+/// pixel_stride and channel_offset are multiples of 8. Padding channels [c, round_up(c, 8)) hold zeros: every
+/// kernel writes them as zeros when it writes the last channels of a whole value, and may read them.
+struct TensorView {
+  int c = 0, h = 0, w = 0;
+  int pixel_stride = 0;
+  int channel_offset = 0;
+  Storage storage = Storage::kF32;
+};
+
+/// Work done on the fp32 result before it is stored, in this order.
+struct Epilogue {
+  std::optional<op::Unary> activation;  ///< after the bias
+  bool residual = false;                ///< + the last operand of the step (same shape as before the shuffle)
+  std::optional<op::Unary> post_activation;  ///< after the residual
+  std::optional<op::Clamp> clamp;
+  int shuffle = 1;  ///< pixel shuffle in the store; the output view is the shuffled one
+  op::ShuffleOrder shuffle_order = op::ShuffleOrder::kChannelMajor;
+};
+
+/// One kernel's work: a main operator with everything fused into it.
+struct Step {
+  std::string name;           ///< the main node's name
+  std::vector<Value> covers;  ///< graph nodes computed here, the last one is what is stored
+  Op op;                      ///< the main operator
+  Epilogue epilogue;
+  std::vector<TensorView> inputs;  ///< operands of the main operator, then the residual if any
+  TensorView output;
+  const TensorMap* parameters = nullptr;
+  Storage weights = Storage::kF32;  ///< storage of packed weights
+};
+
+/// At most this many addresses and words travel in push constants (128 bytes).
+inline constexpr int kMaxBuffers = 6;
+inline constexpr int kMaxWords = 20;
+
+/// Identical in GLSL (shaders/include/interface.glsl). Slot order: inputs, output, weights. With device
+/// addresses `buffers[i]` is the byte address of element 0 of row 0 of the whole frame (for row strips it may
+/// point before the strip's memory; rows outside the strip are never touched). With storage-buffer bindings
+/// it is the same thing as a signed element offset into binding i.
+struct PushConstants {
+  std::array<std::uint64_t, kMaxBuffers> buffers{};
+  std::array<std::uint32_t, kMaxWords> words{};
+};
+static_assert(sizeof(PushConstants) == 128);
+
+struct Dispatch {
+  std::array<std::uint32_t, 3> groups{1, 1, 1};
+  std::array<std::uint32_t, kMaxWords> words{};  ///< sizes, row range and whatever else varies per dispatch
+};
+
+/// A chosen kernel. Everything but the row range is fixed; `dispatch(y0, y1)` covers output rows [y0, y1) of
+/// the stored output view and computes the same bits whatever the range.
+struct Kernel {
+  std::string shader;                         ///< variant in the generated shader table, "conv_reg_f32"
+  std::vector<std::uint32_t> specialization;  ///< constant ids 0, 1, 2, ...
+  std::vector<std::byte> weights;             ///< packed in reading order; empty if none
+  std::uint32_t required_subgroup_size = 0;   ///< 0 = any
+  std::function<Dispatch(int y0, int y1)> dispatch;
+  std::string reason;  ///< why this kernel, for the log
+};
+
+/// Selects and prepares the kernel of a step. Throws ModelError naming the node if nothing can run it.
+/// `forced`: kernel family name from the environment or a tuning file ("conv_tile"), empty = choose.
+[[nodiscard]] Kernel make_kernel(const Step& step, const Caps& caps, const std::string& forced = {});
+
+/// One family per file; each returns nothing where it does not apply.
+[[nodiscard]] std::optional<Kernel> make_convolution(const Step& step, const Caps& caps,
+                                                     const std::string& forced);
+[[nodiscard]] std::optional<Kernel> make_spatial(
+    const Step& step, const Caps& caps);  ///< resize, warp, pad, crop, gather, correlation, volume
+[[nodiscard]] std::optional<Kernel> make_elementwise(
+    const Step& step,
+    const Caps& caps);  ///< binary, unary, norm, softmax, concat copy, slice, shuffles, reductions
+
+}  // namespace unblur::vk
