@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// Shapes of all values for one frame size. A state has the shape of its initial value, which depends on
+// no state: the nodes that initial values need are inferred first, then everything in order.
+#include <fmt/format.h>
+
+#include "graph/error.h"
+#include "graph/graph.h"
+#include "graph/op_rules.h"
+
+namespace unblur {
+namespace {
+
+Shape shape_of_node(const Node& node, const std::vector<Shape>& shapes, int height, int width) {
+  if (std::holds_alternative<op::Input>(node.op)) return {node.channels, height, width};
+  std::vector<Shape> inputs;
+  for (const Value v : node.inputs) inputs.push_back(shapes[static_cast<std::size_t>(v.id)]);
+  try {
+    return output_shape(node.op, inputs, node.channels);
+  } catch (const ModelError& e) {
+    throw ModelError(fmt::format("node '{}' ({}) with frames of {} x {}: {}", node.name, op_name(node.op),
+                                 width, height, e.what()));
+  }
+}
+
+}  // namespace
+
+std::vector<Shape> infer_shapes(const Graph& graph, int height, int width) {
+  if (height < 1 || width < 1) throw ModelError(fmt::format("frame size {} x {} is empty", width, height));
+  graph.validate();
+  const auto nodes = graph.nodes();
+  std::vector<Shape> shapes(nodes.size());
+  std::vector<bool> known(nodes.size(), false);
+  const auto infer = [&](std::size_t i) {
+    if (known[i]) return;
+    shapes[i] = shape_of_node(nodes[i], shapes, height, width);
+    known[i] = true;
+  };
+
+  std::vector<Value> initial;
+  for (const StateSpec& s : graph.states()) initial.push_back(s.initial);
+  const std::vector<bool> first = ancestors(graph, initial);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (first[i]) infer(i);
+  }
+  for (const StateSpec& s : graph.states()) {
+    const auto read = static_cast<std::size_t>(s.read.id);
+    shapes[read] = shapes[static_cast<std::size_t>(s.initial.id)];
+    known[read] = true;
+  }
+  for (std::size_t i = 0; i < nodes.size(); ++i) infer(i);
+  for (const StateSpec& s : graph.states()) {
+    const Shape& read = shapes[static_cast<std::size_t>(s.read.id)];
+    const Shape& next = shapes[static_cast<std::size_t>(s.next.id)];
+    if (read != next) {
+      throw ModelError(fmt::format("state '{}' is {} but '{}', which feeds it, is {}", s.name,
+                                   to_string(read), graph.node(s.next).name, to_string(next)));
+    }
+  }
+  return shapes;
+}
+
+std::int64_t multiply_adds(const Graph& graph, int height, int width) {
+  const std::vector<Shape> shapes = infer_shapes(graph, height, width);
+  std::int64_t total = 0;
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    const auto pixels = [](const Shape& s) { return static_cast<std::int64_t>(s.h) * s.w; };
+    if (node.inputs.empty()) continue;
+    const Shape& in = shapes[static_cast<std::size_t>(node.inputs[0].id)];
+    if (const auto* conv = std::get_if<op::Conv2d>(&node.op)) {
+      total += pixels(shapes[i]) * shapes[i].c * (in.c / conv->groups) * conv->kernel.h * conv->kernel.w;
+    } else if (const auto* transposed = std::get_if<op::ConvTranspose2d>(&node.op)) {
+      total += pixels(in) * in.c * (shapes[i].c / transposed->groups) * transposed->kernel.h *
+               transposed->kernel.w;
+    } else if (std::holds_alternative<op::Correlation>(node.op)) {
+      total += pixels(shapes[i]) * shapes[i].c * in.c;
+    }
+  }
+  return total;
+}
+
+}  // namespace unblur
