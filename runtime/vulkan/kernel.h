@@ -51,14 +51,19 @@ struct TensorView {
 /// Work done on the fp32 result before it is stored, in this order.
 struct Epilogue {
   std::optional<op::Unary> activation;  ///< after the bias
-  bool residual = false;                ///< + the last operand of the step (same shape as before the shuffle)
+  bool residual = false;                ///< + the last operand of the step, of the shape that is stored (that
+                                        ///< is, after the shuffle), read where the result is written
   std::optional<op::Unary> post_activation;  ///< after the residual
   std::optional<op::Clamp> clamp;
   int shuffle = 1;  ///< pixel shuffle in the store; the output view is the shuffled one
   op::ShuffleOrder shuffle_order = op::ShuffleOrder::kChannelMajor;
 };
 
-/// One kernel's work: a main operator with everything fused into it.
+/// One kernel's work: a main operator with everything fused into it. What the planner guarantees: all views
+/// of a step have one storage; a Concat has at most kMaxBuffers - 1 operands (operands that could be written
+/// in place never come here); only convolutions and transposed convolutions get an epilogue; a "like" operand
+/// is an input view of which only h and w count (its memory is still bound). A Slice with begin 0 over all
+/// channels is a plain copy into another view.
 struct Step {
   std::string name;           ///< the main node's name
   std::vector<Value> covers;  ///< graph nodes computed here, the last one is what is stored
@@ -92,7 +97,8 @@ struct Dispatch {
 /// A chosen kernel. Everything but the row range is fixed; `dispatch(y0, y1)` covers output rows [y0, y1) of
 /// the stored output view and computes the same bits whatever the range.
 struct Kernel {
-  std::string shader;                         ///< variant in the generated shader table, "conv_reg_f32"
+  std::string shader;  ///< variant in the generated shader table with its storage, "conv_reg_f32"; the device
+                       ///< layer appends "_ssbo" where storage-buffer bindings are used
   std::vector<std::uint32_t> specialization;  ///< constant ids 0, 1, 2, ...
   std::vector<std::byte> weights;             ///< packed in reading order; empty if none
   std::uint32_t required_subgroup_size = 0;   ///< 0 = any
