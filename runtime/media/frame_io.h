@@ -33,16 +33,16 @@ struct TimedFrame {
 };
 
 struct StreamInfo {
-  std::string name;        ///< as the user wrote it, for messages
-  std::string kind;        ///< "video", "picture", "folder", "y4m", "camera"
-  std::string codec;       ///< "h264", "png", "" for raw samples
-  FrameFormat format;      ///< of the first frame; pictures of a folder may differ from it
+  std::string name;    ///< as the user wrote it, for messages
+  std::string kind;    ///< "video", "picture", "folder", "y4m", "camera"
+  std::string codec;   ///< "h264", "png", "" for raw samples
+  FrameFormat format;  ///< of the first frame; pictures of a folder may differ from it
   Rational time_base{1, 25};
-  Rational frame_rate{25, 1};         ///< average; den 0 where it varies without a known mean
-  Rational sample_aspect{1, 1};       ///< width : height of one sample
+  Rational frame_rate{25, 1};          ///< average; den 0 where it varies without a known mean
+  Rational sample_aspect{1, 1};        ///< width : height of one sample
   std::optional<std::int64_t> frames;  ///< how many, where it is known beforehand
-  int rotation = 0;   ///< degrees clockwise that a player turns the picture: 0, 90, 180, 270
-  bool live = false;  ///< a camera: frames that nobody takes are lost
+  int rotation = 0;                    ///< degrees clockwise that a player turns the picture: 0, 90, 180, 270
+  bool live = false;                   ///< a camera: frames that nobody takes are lost
 };
 
 class FrameSource {
