@@ -2,5 +2,6 @@
 # Every shader that is compiled, and nothing that is not used and tested. One line makes NAME (buffers by
 # device address) and NAME_ssbo (storage-buffer bindings). Storage (fp32, fp16), epilogue, workgroup size
 # and whatever a layer fixes are specialization constants, not variants.
-#   unblur_shader(NAME SOURCE [DEFINES A=1 ...] [BDA_ONLY] [NEEDS cooperative_matrix])
+#   unblur_shader(NAME SOURCE [DEFINES A=1 ...] [BDA_ONLY] [COOPERATIVE_MATRIX])
+# BDA_ONLY leaves out NAME_ssbo; COOPERATIVE_MATRIX needs glslang 13 (left out where the build lacks it).
 unblur_shader(elementwise elementwise/elementwise.comp)

@@ -67,8 +67,8 @@ UNBLUR_CONST kWordBlocks = 1;         // blocks of 8 channels per pixel
 UNBLUR_CONST kWordBlocksInverse = 2;  // 1 / blocks as float
 UNBLUR_CONST kWordChannels = 3;       // of the output
 UNBLUR_CONST kWordViews = 4;          // two words per slot: w | h << 16, pixel stride | channel offset << 16
-UNBLUR_CONST kWordOwn = 14;           // first word a family may use for itself
-UNBLUR_CONST kMaxViews = 5;
+UNBLUR_CONST kWordOwn = 16;           // first word a family may use for itself
+UNBLUR_CONST kMaxViews = 6;
 
 #undef UNBLUR_CONST
 #ifdef __cplusplus

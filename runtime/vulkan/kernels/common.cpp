@@ -29,10 +29,6 @@ std::uint32_t two_halves(int low, int high, const Step& step) {
 
 }  // namespace
 
-std::string shader_name(std::string_view base, const Caps& caps) {
-  return std::string(base) + (caps.buffer_device_address ? "" : "_ssbo");
-}
-
 Specialization::Specialization(const Step& step, int group_x, int group_y) {
   int slot = shader::kSpecStorage;
   for (const TensorView& view : step.inputs) set(slot++, storage_code(view.storage));
@@ -69,7 +65,8 @@ std::array<std::uint32_t, kMaxWords> view_words(const Step& step) {
   std::vector<TensorView> views = step.inputs;
   views.push_back(step.output);
   if (views.size() > shader::kMaxViews) {
-    throw ModelError(fmt::format("{}: {} operands are more than one kernel takes", step.name, views.size() - 1));
+    throw ModelError(
+        fmt::format("{}: {} operands are more than one kernel takes", step.name, views.size() - 1));
   }
   for (std::size_t i = 0; i < views.size(); ++i) {
     const TensorView& v = views[i];
@@ -93,7 +90,8 @@ Dispatch pixel_dispatch(const std::array<std::uint32_t, kMaxWords>& words, int w
   dispatch.words = words;
   dispatch.words[shader::kWordRow] = static_cast<std::uint32_t>(y0);
   const int items = width * static_cast<int>(words[shader::kWordBlocks]);
-  dispatch.groups = {static_cast<std::uint32_t>(div_up(items, group)), static_cast<std::uint32_t>(y1 - y0), 1};
+  dispatch.groups = {static_cast<std::uint32_t>(div_up(items, group)), static_cast<std::uint32_t>(y1 - y0),
+                     1};
   return dispatch;
 }
 

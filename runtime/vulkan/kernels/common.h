@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What all kernel families share on the C++ side: shader names, specialization constants common to every
-// shader, operand views in push-constant words, workgroup counts.
+// What all kernel families share on the C++ side: specialization constants common to
+// every shader, operand views in push-constant words, workgroup counts.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "include/constants.h"
@@ -25,9 +25,6 @@ static_assert(shader::kWordViews + 2 * shader::kMaxViews == shader::kWordOwn);
 }
 [[nodiscard]] constexpr int div_up(int value, int divisor) { return (value + divisor - 1) / divisor; }
 [[nodiscard]] constexpr int blocks_of(int channels) { return div_up(channels, 8); }
-
-/// "warp" or, where buffers have no addresses, "warp_ssbo".
-[[nodiscard]] std::string shader_name(std::string_view base, const Caps& caps);
 
 /// Specialization constants by id, zero where nothing is set. The constructor fills in what every shader
 /// shares (shaders/include/constants.h): storages of the slots, epilogue, workgroup size.
