@@ -8,6 +8,7 @@ endif()
 
 add_library(unblur_options INTERFACE)
 target_compile_options(unblur_options INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
+                                                -Wno-missing-field-initializers
                                                 $<$<BOOL:${UNBLUR_WERROR}>:-Werror>)
 if(UNBLUR_TEST_FAULTS)
   target_compile_definitions(unblur_options INTERFACE UNBLUR_TEST_FAULTS=1)

@@ -37,8 +37,9 @@ struct Model {
   void check_parameters() const;
 };
 
-/// Raw safetensors: tensors and string metadata. Writing is deterministic: metadata and tensors in name
-/// order, header padded with spaces to 8 bytes, through `<name>.part` and a rename.
+/// Raw safetensors: tensors and string metadata. Writing is deterministic: header in name
+/// order and padded to 8 bytes, data by element size (so all is aligned) and name; through write_file
+/// (file.h).
 struct SafeTensors {
   TensorMap tensors;
   std::map<std::string, std::string> metadata;
