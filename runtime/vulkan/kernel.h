@@ -28,6 +28,7 @@ struct Caps {
   bool fp16_arithmetic = false;
   bool cooperative_matrix = false;  ///< KHR, 16x16x16 fp16 -> fp32, self-test passed
   std::uint32_t subgroup_size = 1;
+  bool int64 = false;  ///< shaderInt64, enabled wherever the device has it (conv_reg loads 8 bytes)
   bool subgroup_broadcast = false;  ///< ballot/shuffle class operations in compute shaders
   bool subgroup_size_control = false;
   std::uint32_t max_workgroup_invocations = 128;
