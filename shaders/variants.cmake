@@ -5,3 +5,11 @@
 #   unblur_shader(NAME SOURCE [DEFINES A=1 ...] [BDA_ONLY] [COOPERATIVE_MATRIX])
 # BDA_ONLY leaves out NAME_ssbo; COOPERATIVE_MATRIX needs glslang 13 (left out where the build lacks it).
 unblur_shader(elementwise elementwise/elementwise.comp)
+unblur_shader(rearrange elementwise/rearrange.comp)
+unblur_shader(channels elementwise/channels.comp)
+unblur_shader(reduce_space elementwise/reduce_space.comp)
+unblur_shader(resize spatial/resize.comp)
+unblur_shader(warp spatial/warp.comp)
+unblur_shader(shift spatial/shift.comp)
+unblur_shader(correlation spatial/correlation.comp)
+unblur_shader(pixel_volume spatial/pixel_volume.comp)

@@ -61,6 +61,31 @@ UNBLUR_CONST kBorderZero = 0;
 UNBLUR_CONST kBorderReflect = 1;
 UNBLUR_CONST kBorderReplicate = 2;
 
+// ---- elementwise ----
+UNBLUR_CONST kAffineNone = 0;
+UNBLUR_CONST kAffineConstant = 1;  // two words
+UNBLUR_CONST kAffineChannel = 2;   // a buffer
+
+// ---- rearrange ----
+UNBLUR_CONST kMoveConcat = 0;  // and slice
+UNBLUR_CONST kMoveShuffle = 1;
+UNBLUR_CONST kMoveUnshuffle = 2;
+UNBLUR_CONST kMoveNeighbourhood = 3;
+
+// ---- channels ----
+UNBLUR_CONST kChannelsSum = 0;
+UNBLUR_CONST kChannelsMean = 1;
+UNBLUR_CONST kChannelsMax = 2;
+UNBLUR_CONST kChannelsSoftmax = 3;
+UNBLUR_CONST kChannelsCentred = 4;
+UNBLUR_CONST kChannelsRms = 5;
+
+// ---- reduce_space ----
+UNBLUR_CONST kReduceSum = 0;
+UNBLUR_CONST kReduceMean = 1;
+UNBLUR_CONST kReduceMax = 2;
+UNBLUR_CONST kReduceGroup = 128;  // every Vulkan device allows it
+
 // ---- push-constant words of the kernels that use view.glsl ----
 UNBLUR_CONST kWordRow = 0;            // first output row of the dispatch
 UNBLUR_CONST kWordBlocks = 1;         // blocks of 8 channels per pixel

@@ -45,9 +45,4 @@ vec4 epilogue(vec4 x, vec4 residual) {
   if (kClamp == 1) x = min(max(x, vec4(kClampLow)), vec4(kClampHigh));
   return x;
 }
-
-/// Keeps the channels below `channels` of a block of four that starts at `first`, zeros the padding.
-vec4 zero_padding(vec4 x, int first, int channels) {
-  return mix(vec4(0), x, lessThan(ivec4(first, first + 1, first + 2, first + 3), ivec4(channels)));
-}
 #endif

@@ -6,7 +6,7 @@
 //
 //   load4/store4(slot, i)   elements i..i+3 as vec4, i a multiple of 4, fp32 or fp16 by the slot's storage
 //   load8/store8(slot, i)   elements i..i+7, i a multiple of 8
-//   load1(slot, i)          one element
+//   load1(slot, i), load2(slot, i)   one element, two from an even i
 //   load_float(slot, i), load_float4(slot, i), load_uint(slot, i)   32-bit words whatever the storage
 //
 // `slot` must be a literal or made of specialization constants, so that the choice folds away. Half floats
@@ -108,6 +108,7 @@ vec4 load_float4(int slot, int i) { return uintBitsToFloat(load_uint4(slot, i));
 vec4 unpack_half4(uvec2 x) { return vec4(unpackHalf2x16(x.x), unpackHalf2x16(x.y)); }
 uvec2 pack_half4(vec4 x) { return uvec2(packHalf2x16(x.xy), packHalf2x16(x.zw)); }
 
+/// Eight channels, the unit in which values are padded and aligned.
 struct Vec8 {
   vec4 lo, hi;
 };
@@ -116,6 +117,25 @@ float load1(int slot, int i) {
   if (!is_half(slot)) return load_float(slot, i);
   const vec2 pair = unpackHalf2x16(load_uint(slot, i >> 1));
   return (i & 1) == 0 ? pair.x : pair.y;
+}
+/// load1 for a slot that differs from lane to lane; all inputs of a step have one storage.
+float load1_any(int slot, int i) {
+#ifdef UNBLUR_BDA
+  const uvec2 address = slot == 0   ? push.buffers[0]
+                        : slot == 1 ? push.buffers[1]
+                        : slot == 2 ? push.buffers[2]
+                        : slot == 3 ? push.buffers[3]
+                                    : push.buffers[4];
+  if (!is_half(0)) return uintBitsToFloat(Words1(address).v[i]);
+  const vec2 pair = unpackHalf2x16(Words1(address).v[i >> 1]);
+  return (i & 1) == 0 ? pair.x : pair.y;
+#else
+  return load1(slot, i);
+#endif
+}
+vec2 load2(int slot, int i) {  // i even
+  if (!is_half(slot)) return uintBitsToFloat(load_uint2(slot, i));
+  return unpackHalf2x16(load_uint(slot, i >> 1));
 }
 vec4 load4(int slot, int i) {
   if (!is_half(slot)) return load_float4(slot, i);
@@ -140,5 +160,10 @@ void store8(int slot, int i, Vec8 x) {
     store_uint4(slot, i, floatBitsToUint(x.lo));
     store_uint4(slot, i + 4, floatBitsToUint(x.hi));
   }
+}
+
+/// Keeps the channels below `channels` of a block of four that starts at `first`, zeros the padding.
+vec4 zero_padding(vec4 x, int first, int channels) {
+  return mix(vec4(0), x, lessThan(ivec4(first, first + 1, first + 2, first + 3), ivec4(channels)));
 }
 #endif

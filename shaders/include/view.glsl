@@ -3,7 +3,7 @@
 // of the operands in push-constant words, and the item an invocation works on.
 #ifndef UNBLUR_VIEW_GLSL
 #define UNBLUR_VIEW_GLSL
-#include "epilogue.glsl"
+#include "interface.glsl"
 
 int view_width(int slot) { return word(kWordViews + 2 * slot) & 0xffff; }
 int view_height(int slot) { return int(push.words[kWordViews + 2 * slot] >> 16); }
@@ -21,26 +21,46 @@ struct Item {
   bool inside;  // false in the tail of the last workgroup of a row
 };
 
+/// Whole part and remainder of a / b for 0 <= a < 2^31, 0 < b < 2^30: a float quotient, put right.
+int divide(int a, int b, out int remainder) {
+  int q = int(float(a) / float(b));
+  int r = a - q * b;
+  if (r < 0) {
+    --q;
+    r += b;
+  }
+  if (r >= b) {
+    ++q;
+    r -= b;
+  }
+  remainder = r;
+  return q;
+}
+
+/// a / b for small numbers: exact while a < 2^22. `inverse` is 1 / b.
+int divide_small(int a, float inverse) { return int((float(a) + 0.5) * inverse); }
+
 /// Rows are workgroups in y; pixel and channel block come from the flat index x * blocks + block, so that
-/// neighbouring lanes touch neighbouring memory. The division by the float reciprocal is exact below 2^22.
+/// neighbouring lanes touch neighbouring memory. Lanes past the end repeat the last item and store nothing:
+/// returning early would put every load of lavapipe under a mask.
 Item this_item(int out_slot) {
-  const int index = int(gl_GlobalInvocationID.x);
   const int blocks = word(kWordBlocks);
+  const int last = view_width(out_slot) * blocks - 1;
+  const int index = int(gl_GlobalInvocationID.x);
+  const int used = min(index, last);
   Item item;
-  item.x = int((float(index) + 0.5) * word_float(kWordBlocksInverse));
+  item.x = divide_small(used, word_float(kWordBlocksInverse));
   item.y = word(kWordRow) + int(gl_WorkGroupID.y);
-  item.channel = 8 * (index - item.x * blocks);
-  item.inside = item.x < view_width(out_slot);
+  item.channel = 8 * (used - item.x * blocks);
+  item.inside = index <= last;
   return item;
 }
 
-/// Epilogue, zeros in the padding channels, store. `residual_slot` matters only if kResidual is 1.
-void finish(Item item, Vec8 x, int residual_slot, int out_slot) {
-  Vec8 r = Vec8(vec4(0), vec4(0));
-  if (kResidual == 1) r = load8(residual_slot, element(residual_slot, item.x, item.y, item.channel));
+/// Stores a block with zeros in the padding channels.
+void store_item(Item item, Vec8 x, int out_slot) {
   const int channels = word(kWordChannels);
-  x.lo = zero_padding(epilogue(x.lo, r.lo), item.channel, channels);
-  x.hi = zero_padding(epilogue(x.hi, r.hi), item.channel + 4, channels);
-  store8(out_slot, element(out_slot, item.x, item.y, item.channel), x);
+  x.lo = zero_padding(x.lo, item.channel, channels);
+  x.hi = zero_padding(x.hi, item.channel + 4, channels);
+  if (item.inside) store8(out_slot, element(out_slot, item.x, item.y, item.channel), x);
 }
 #endif

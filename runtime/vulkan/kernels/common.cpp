@@ -56,8 +56,8 @@ void Specialization::set(int id, int value) {
 
 void Specialization::set(int id, float value) { set(id, std::bit_cast<int>(value)); }
 
-std::array<std::uint32_t, kMaxWords> view_words(const Step& step) {
-  std::array<std::uint32_t, kMaxWords> words{};
+Words view_words(const Step& step) {
+  Words words{};
   const int blocks = blocks_of(step.output.c);
   words[shader::kWordBlocks] = static_cast<std::uint32_t>(blocks);
   words[shader::kWordBlocksInverse] = float_word(1.0F / static_cast<float>(blocks));
@@ -78,21 +78,33 @@ std::array<std::uint32_t, kMaxWords> view_words(const Step& step) {
 
 std::uint32_t float_word(float value) { return std::bit_cast<std::uint32_t>(value); }
 
+void set_word(Words& words, int own, int value) {
+  words[static_cast<std::size_t>(shader::kWordOwn + own)] = static_cast<std::uint32_t>(value);
+}
+void set_word(Words& words, int own, float value) { set_word(words, own, std::bit_cast<int>(value)); }
+
 int pixel_group_size(const Caps& caps) {
   // A workgroup of lavapipe costs 0.2 us of CPU time, so CPU devices get large ones.
   const int wanted = caps.cpu_device ? 256 : 128;
   return std::min(wanted, static_cast<int>(caps.max_workgroup_invocations));
 }
 
-Dispatch pixel_dispatch(const std::array<std::uint32_t, kMaxWords>& words, int width, int group, int y0,
-                        int y1) {
-  Dispatch dispatch;
-  dispatch.words = words;
-  dispatch.words[shader::kWordRow] = static_cast<std::uint32_t>(y0);
-  const int items = width * static_cast<int>(words[shader::kWordBlocks]);
-  dispatch.groups = {static_cast<std::uint32_t>(div_up(items, group)), static_cast<std::uint32_t>(y1 - y0),
-                     1};
-  return dispatch;
+Kernel pixel_kernel(std::string shader, Specialization specialization, const Words& words, const Step& step,
+                    int group) {
+  Kernel kernel;
+  kernel.shader = std::move(shader);
+  kernel.specialization = std::move(specialization).take();
+  const int items = step.output.w * static_cast<int>(words[shader::kWordBlocks]);
+  const auto groups = static_cast<std::uint32_t>(div_up(items, group));
+  kernel.dispatch = [words, groups](int y0, int y1) {
+    Dispatch dispatch;
+    dispatch.words = words;
+    dispatch.words[shader::kWordRow] = static_cast<std::uint32_t>(y0);
+    dispatch.groups = {groups, static_cast<std::uint32_t>(y1 - y0), 1};
+    return dispatch;
+  };
+  kernel.reason = "the only kernel of its operator";
+  return kernel;
 }
 
 }  // namespace unblur::vk

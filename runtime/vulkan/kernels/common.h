@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -42,17 +43,24 @@ class Specialization {
 /// Slot of the output: the operands, the residual among them, come first. Weights follow.
 [[nodiscard]] inline int output_slot(const Step& step) { return static_cast<int>(step.inputs.size()); }
 
+/// The push-constant words of a dispatch.
+using Words = std::array<std::uint32_t, kMaxWords>;
+
 /// Words that shaders/include/view.glsl reads: block count, channels, a view per slot (inputs, output).
 /// Throws ModelError naming the step where a size, stride or offset exceeds 65535.
-[[nodiscard]] std::array<std::uint32_t, kMaxWords> view_words(const Step& step);
+[[nodiscard]] Words view_words(const Step& step);
 
 [[nodiscard]] std::uint32_t float_word(float value);
+/// Sets word kWordOwn + own.
+void set_word(Words& words, int own, int value);
+void set_word(Words& words, int own, float value);
 
 /// Invocations per workgroup of kernels with one pixel x 8 channels per invocation.
 [[nodiscard]] int pixel_group_size(const Caps& caps);
 
-/// The dispatch of such a kernel: a workgroup row per output row, x * blocks + block along x.
-[[nodiscard]] Dispatch pixel_dispatch(const std::array<std::uint32_t, kMaxWords>& words, int width, int group,
-                                      int y0, int y1);
+/// Such a kernel: a workgroup row per output row, x * blocks + block along x (view.glsl: this_item).
+/// `specialization` must have been made with `group` invocations in x.
+[[nodiscard]] Kernel pixel_kernel(std::string shader, Specialization specialization, const Words& words,
+                                  const Step& step, int group);
 
 }  // namespace unblur::vk

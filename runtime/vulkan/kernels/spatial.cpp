@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// Kernels that read other pixels than they write: resize, warp, pad, crop, correlation, pixel volume,
+// neighbourhood. Shaders: shaders/spatial, and shaders/elementwise/rearrange.comp for the neighbourhood.
+#include "vulkan/kernels/common.h"
+
+namespace unblur::vk {
+namespace {
+
+/// One operator of the family on one device.
+struct Spatial {
+  const Step& step;
+  int group;
+
+  Kernel operator()(const op::Resize& op) const {
+    Specialization spec(step, group);
+    spec.set(shader::kSpecOwn, op.interpolation == op::Interpolation::kBilinear ? 1 : 0);
+    spec.set(shader::kSpecOwn + 1, op.align_corners ? 1 : 0);
+    spec.set(shader::kSpecOwn + 2, output_slot(step));
+    return pixel_kernel("resize", std::move(spec), view_words(step), step, group);
+  }
+
+  Kernel operator()(const op::Warp& op) const {
+    Specialization spec(step, group);
+    spec.set(shader::kSpecOwn, static_cast<int>(op.border));
+    Words words = view_words(step);
+    set_word(words, 0, op.flow_scale);
+    return pixel_kernel("warp", std::move(spec), words, step, group);
+  }
+
+  Kernel operator()(const op::Correlation& op) const {
+    const int channels = step.inputs[0].c;
+    Words words = view_words(step);
+    set_word(words, 0, op.radius | op.stride << 16);
+    set_word(words, 1, 1.0F / static_cast<float>(2 * op.radius + 1));
+    set_word(words, 2, op.mean ? 1.0F / static_cast<float>(channels) : 1.0F);
+    set_word(words, 3, channels);
+    return pixel_kernel("correlation", Specialization(step, group), words, step, group);
+  }
+
+  Kernel operator()(const op::PixelVolume& op) const {
+    Words words = view_words(step);
+    set_word(words, 0, op.radius);
+    set_word(words, 1, 1.0F / static_cast<float>(2 * op.radius + 1));
+    set_word(words, 2, op.outside);
+    return pixel_kernel("pixel_volume", Specialization(step, group), words, step, group);
+  }
+
+  Kernel operator()(const op::Neighbourhood& op) const {
+    Specialization spec(step, group);
+    spec.set(shader::kSpecOwn, shader::kMoveNeighbourhood);
+    spec.set(shader::kSpecOwn + 1, 1);
+    Words words = view_words(step);
+    const int taps = op.kernel * op.kernel;
+    set_word(words, 0, op.kernel);
+    set_word(words, 1, 1.0F / static_cast<float>(op.kernel));
+    set_word(words, 2, taps);
+    set_word(words, 3, 1.0F / static_cast<float>(taps));
+    return pixel_kernel("rearrange", std::move(spec), words, step, group);
+  }
+
+  Kernel operator()(const op::Pad& op) const { return shift(op.margins.top, op.margins.left, op.border); }
+  Kernel operator()(const op::Crop& op) const {
+    return shift(-op.margins.top, -op.margins.left, Border::kReplicate);  // a crop never leaves the frame
+  }
+
+  [[nodiscard]] Kernel shift(int down, int right, Border border) const {
+    Specialization spec(step, group);
+    spec.set(shader::kSpecOwn, static_cast<int>(border));
+    spec.set(shader::kSpecOwn + 1, output_slot(step));
+    Words words = view_words(step);
+    set_word(words, 0, down);
+    set_word(words, 1, right);
+    return pixel_kernel("shift", std::move(spec), words, step, group);
+  }
+};
+
+}  // namespace
+
+std::optional<Kernel> make_spatial(const Step& step, const Caps& caps) {
+  const Spatial make{step, pixel_group_size(caps)};
+  return std::visit(
+      [&make](const auto& op) -> std::optional<Kernel> {
+        if constexpr (requires { make(op); }) {
+          return make(op);
+        } else {
+          return std::nullopt;
+        }
+      },
+      step.op);
+}
+
+}  // namespace unblur::vk
