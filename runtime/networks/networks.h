@@ -3,6 +3,7 @@
 // writes a network twice.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,21 @@ struct RealTimeConfig {
 [[nodiscard]] RealTimeConfig balanced_config();
 
 /// Inputs "frame" (0) and "next" (+1) where asked; outputs "frame", "flow" (current to previous frame,
-/// full-resolution px, at 1/8 scale), "flow_coarse" (1/16), and aux; states "previous_frame", "restored",
-/// "hidden", "flow_features".
+/// full-resolution px, at 1/8 scale), "flow_coarse" (1/16), and aux; states "previous_frame" (unless
+/// next_frame), "restored", "hidden", "flow_features_8", "flow_features_16". On a first frame the previous
+/// frame and the previous output are the frame itself, the hidden features zero. The motion branch alone is
+/// what outputs "flow", "flow_coarse" and states "flow_features_*" need (`ancestors`).
 [[nodiscard]] Graph build_real_time(const RealTimeConfig& config);
 
 /// ModelInfo and graph of a network by name ("rt", "balanced"), without parameters. `training` adds auxiliary
 /// outputs. Throws UsageError listing the names.
 [[nodiscard]] Model build_network(const std::string& name, bool training = false);
 [[nodiscard]] std::vector<std::string> network_names();
+
+/// Start of a training: normal distribution with variance gain / fan_in, gain 2 / (1 + slope^2) where a
+/// rectifier reads the result (He et al. 2015) and 1 elsewhere; biases 0, gains 1; the last layers of the
+/// flow heads a tenth of that; the layers that make pictures 0, so that training starts from output = input.
+/// The same seed gives the same bits everywhere a C library rounds log, cos and sqrt alike.
+[[nodiscard]] TensorMap initial_parameters(const Graph& graph, std::uint64_t seed);
 
 }  // namespace unblur

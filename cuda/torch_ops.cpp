@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+// One overload per operator, in the order of graph/ops.h; the operators that sample or match are in
+// torch_sampling.cpp. Attributes are checked when a graph is built, so nothing is checked again here.
+#include "torch_ops.h"
+
+#include <ATen/ATen.h>
+
+#include <cstring>
+
+#include "graph/error.h"
+#include "torch_sampling.h"
+
+namespace unblur {
+namespace {
+
+using at::Tensor;
+using Operands = std::span<const Tensor>;
+
+/// Float32 for the narrow types, so that sums and positions keep their digits.
+Tensor widened(const Tensor& x) {
+  return x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16 ? x.to(at::kFloat) : x;
+}
+
+const Tensor& parameter(const TorchTensors& parameters, const std::string& name) {
+  const auto found = parameters.find(name);
+  if (found == parameters.end()) throw ModelError("parameter '" + name + "' is missing");
+  return found->second;
+}
+
+std::optional<Tensor> optional_parameter(const TorchTensors& parameters, const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  return parameter(parameters, name);
+}
+
+Tensor padded(const Tensor& x, const Margins& m, Border border) {
+  if (m == Margins{}) return x;
+  const std::array<std::int64_t, 4> amounts{m.left, m.right, m.top, m.bottom};
+  switch (border) {
+    case Border::kReflect:
+      return at::reflection_pad2d(x, amounts);
+    case Border::kReplicate:
+      return at::replication_pad2d(x, amounts);
+    case Border::kZero:
+      break;
+  }
+  return at::constant_pad_nd(x, amounts);
+}
+
+struct Apply {
+  Operands in;
+  const TorchTensors& parameters;
+
+  Tensor operator()(const op::Input& o) const { throw ModelError("input '" + o.name + "' has no formula"); }
+  Tensor operator()(const op::State& o) const { throw ModelError("state '" + o.name + "' has no formula"); }
+
+  Tensor operator()(const op::Conv2d& o) const {
+    const bool symmetric =
+        o.border == Border::kZero && o.pad.top == o.pad.bottom && o.pad.left == o.pad.right;
+    const Tensor x = symmetric ? in[0] : padded(in[0], o.pad, o.border);
+    const std::array<std::int64_t, 2> stride{o.stride.h, o.stride.w}, dilation{o.dilation.h, o.dilation.w},
+        pad{symmetric ? o.pad.top : 0, symmetric ? o.pad.left : 0};
+    return at::conv2d(x, parameter(parameters, o.weight), optional_parameter(parameters, o.bias), stride, pad,
+                      dilation, o.groups);
+  }
+
+  Tensor operator()(const op::ConvTranspose2d& o) const {
+    const std::array<std::int64_t, 2> stride{o.stride.h, o.stride.w}, dilation{o.dilation.h, o.dilation.w},
+        none{0, 0};
+    const Tensor full = at::conv_transpose2d(in[0], parameter(parameters, o.weight), {}, stride, none, none,
+                                             o.groups, dilation);
+    // Cropped by the padding, then extended by output_pad: rows that no input reaches hold the bias alone.
+    const Tensor out = at::constant_pad_nd(
+        full, {-o.pad.left, o.output_pad.w - o.pad.right, -o.pad.top, o.output_pad.h - o.pad.bottom});
+    return o.bias.empty() ? out : out + parameter(parameters, o.bias).view({1, -1, 1, 1});
+  }
+
+  Tensor operator()(const op::PixelShuffle& o) const {
+    if (o.order == op::ShuffleOrder::kChannelMajor) return at::pixel_shuffle(in[0], o.factor);
+    const std::int64_t r = o.factor, n = in[0].size(0), c = in[0].size(1) / (r * r), h = in[0].size(2),
+                       w = in[0].size(3);
+    return in[0].reshape({n, r, r, c, h, w}).permute({0, 3, 4, 1, 5, 2}).reshape({n, c, h * r, w * r});
+  }
+
+  Tensor operator()(const op::PixelUnshuffle& o) const {
+    if (o.order == op::ShuffleOrder::kChannelMajor) return at::pixel_unshuffle(in[0], o.factor);
+    const std::int64_t r = o.factor, n = in[0].size(0), c = in[0].size(1), h = in[0].size(2) / r,
+                       w = in[0].size(3) / r;
+    return in[0].reshape({n, c, h, r, w, r}).permute({0, 3, 5, 1, 2, 4}).reshape({n, r * r * c, h, w});
+  }
+
+  Tensor operator()(const op::Resize& o) const {
+    const Tensor& x = in[0];
+    const bool like = in.size() > 1;
+    const std::int64_t h = like ? in[1].size(2) : x.size(2) * o.numerator / o.denominator;
+    const std::int64_t w = like ? in[1].size(3) : x.size(3) * o.numerator / o.denominator;
+    if (o.interpolation == op::Interpolation::kNearest) return sample::nearest(x, h, w, o.align_corners);
+    return at::upsample_bilinear2d(x, {h, w}, o.align_corners);
+  }
+
+  Tensor operator()(const op::Warp& o) const {
+    return sample::warp(in[0], widened(in[1]) * o.flow_scale, o.border == Border::kZero);
+  }
+
+  Tensor operator()(const op::Correlation& o) const {
+    return sample::correlation(widened(in[0]), widened(in[1]), o.radius, o.stride, o.mean);
+  }
+
+  Tensor operator()(const op::PixelVolume& o) const {
+    return sample::pixel_volume(in[0], in[1], widened(in[2]), o.radius, o.outside);
+  }
+
+  Tensor operator()(const op::Neighbourhood& o) const {
+    const std::int64_t k = o.kernel;
+    return at::im2col(in[0], {k, k}, {1, 1}, {k / 2, k / 2}, {1, 1})
+        .reshape({in[0].size(0), in[0].size(1) * k * k, in[0].size(2), in[0].size(3)});
+  }
+
+  Tensor operator()(const op::Pad& o) const {
+    const Tensor x = padded(in[0], o.margins, o.border);
+    Margins extra;
+    if (in.size() > 1) {
+      extra.bottom = static_cast<int>(in[1].size(2) - x.size(2));
+      extra.right = static_cast<int>(in[1].size(3) - x.size(3));
+    } else if (o.multiple > 1) {
+      const auto missing = [&](std::int64_t size) {
+        return static_cast<int>((o.multiple - size % o.multiple) % o.multiple);
+      };
+      extra.bottom = missing(x.size(2));
+      extra.right = missing(x.size(3));
+    }
+    return padded(x, extra, o.border);
+  }
+
+  Tensor operator()(const op::Crop& o) const {
+    std::int64_t h = in[0].size(2) - o.margins.top - o.margins.bottom;
+    std::int64_t w = in[0].size(3) - o.margins.left - o.margins.right;
+    if (in.size() > 1) {
+      h = in[1].size(2);
+      w = in[1].size(3);
+    } else if (o.multiple > 1) {
+      h -= h % o.multiple;
+      w -= w % o.multiple;
+    }
+    return in[0].narrow(2, o.margins.top, h).narrow(3, o.margins.left, w);
+  }
+
+  Tensor operator()(const op::Concat& /*o*/) const {
+    return at::cat(std::vector<Tensor>(in.begin(), in.end()), 1);
+  }
+  Tensor operator()(const op::Slice& o) const { return in[0].narrow(1, o.begin, o.count); }
+
+  Tensor operator()(const op::Binary& o) const {
+    switch (o.kind) {
+      case op::BinaryKind::kAdd:
+        return in[0] + in[1];
+      case op::BinaryKind::kSub:
+        return in[0] - in[1];
+      case op::BinaryKind::kMul:
+        return in[0] * in[1];
+      case op::BinaryKind::kDiv:
+        return in[0] / in[1];
+      case op::BinaryKind::kMax:
+        return at::maximum(in[0], in[1]);
+      case op::BinaryKind::kMin:
+        return at::minimum(in[0], in[1]);
+    }
+    throw ModelError("unknown binary operator");
+  }
+
+  Tensor operator()(const op::Unary& o) const {
+    const Tensor& x = in[0];
+    switch (o.kind) {
+      case op::UnaryKind::kRelu:
+        return at::relu(x);
+      case op::UnaryKind::kLeakyRelu:
+        return at::leaky_relu(x, o.a);
+      case op::UnaryKind::kSigmoid:
+        return at::sigmoid(x);
+      case op::UnaryKind::kTanh:
+        return at::tanh(x);
+      case op::UnaryKind::kElu:
+        return at::elu(x, o.a);
+      case op::UnaryKind::kExp:
+        return at::exp(x);
+      case op::UnaryKind::kSqrt:
+        return at::sqrt(x);
+      case op::UnaryKind::kSquare:
+        return at::square(x);
+      case op::UnaryKind::kAbs:
+        return at::abs(x);
+      case op::UnaryKind::kNeg:
+        return at::neg(x);
+    }
+    throw ModelError("unknown unary operator");
+  }
+
+  Tensor operator()(const op::Clamp& o) const { return at::clamp(in[0], o.low, o.high); }
+  Tensor operator()(const op::Affine& o) const { return in[0] * o.scale + o.shift; }
+
+  Tensor operator()(const op::ChannelAffine& o) const {
+    Tensor x = in[0];
+    if (!o.scale.empty()) x = x * parameter(parameters, o.scale).view({1, -1, 1, 1});
+    if (!o.shift.empty()) x = x + parameter(parameters, o.shift).view({1, -1, 1, 1});
+    return x;
+  }
+
+  Tensor operator()(const op::ReduceSpace& o) const { return reduced(o.kind, {2, 3}); }
+  Tensor operator()(const op::ReduceChannels& o) const { return reduced(o.kind, {1}); }
+  Tensor operator()(const op::SoftmaxChannels& /*o*/) const { return at::softmax(in[0], 1); }
+
+  Tensor operator()(const op::NormChannels& o) const {
+    Tensor x = widened(in[0]);
+    if (o.kind == op::NormKind::kCentred) x = x - x.mean(1, true);
+    const Tensor scale = (x.square().mean(1, true) + o.eps).rsqrt();
+    return (x * scale).to(in[0].scalar_type());
+  }
+
+  [[nodiscard]] Tensor reduced(op::Reduction kind, at::IntArrayRef dims) const {
+    const Tensor x = widened(in[0]);
+    switch (kind) {
+      case op::Reduction::kSum:
+        return x.sum(dims, true).to(in[0].scalar_type());
+      case op::Reduction::kMean:
+        return x.mean(dims, true).to(in[0].scalar_type());
+      case op::Reduction::kMax:
+        return in[0].amax(dims, true);
+    }
+    throw ModelError("unknown reduction");
+  }
+};
+
+at::ScalarType scalar_type(DType type) {
+  switch (type) {
+    case DType::kF64:
+      return at::kDouble;
+    case DType::kF32:
+      return at::kFloat;
+    case DType::kF16:
+      return at::kHalf;
+    case DType::kBF16:
+      return at::kBFloat16;
+    case DType::kI64:
+      return at::kLong;
+    case DType::kI32:
+      return at::kInt;
+    case DType::kI16:
+      return at::kShort;
+    case DType::kI8:
+      return at::kChar;
+    case DType::kU8:
+      return at::kByte;
+    case DType::kBool:
+      return at::kBool;
+  }
+  throw ModelError("unknown element type");
+}
+
+}  // namespace
+
+torch::Tensor apply_op(const Op& op, std::span<const torch::Tensor> operands,
+                       const TorchTensors& parameters) {
+  return std::visit(Apply{operands, parameters}, op);
+}
+
+torch::Tensor to_torch(const unblur::Tensor& tensor) {
+  at::Tensor out = at::empty(tensor.dims, scalar_type(tensor.type));
+  std::memcpy(out.data_ptr(), tensor.bytes.data(), tensor.bytes.size());
+  return out;
+}
+
+unblur::Tensor from_torch(const torch::Tensor& tensor) {
+  const at::Tensor plain = tensor.detach().to(at::kCPU, at::kFloat).contiguous();
+  unblur::Tensor out(DType::kF32, Dims(plain.sizes().begin(), plain.sizes().end()));
+  std::memcpy(out.bytes.data(), plain.const_data_ptr(), out.bytes.size());
+  return out;
+}
+
+}  // namespace unblur

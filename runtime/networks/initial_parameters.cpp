@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <numbers>
+#include <string_view>
+
+#include "networks/networks.h"
+
+namespace unblur {
+namespace {
+
+/// Counter-based generator: value i of stream `key` depends on nothing else (splitmix64).
+std::uint64_t random_bits(std::uint64_t key, std::uint64_t i) {
+  std::uint64_t z = key + (i + 1) * 0x9E3779B97F4A7C15ULL;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+  return z ^ (z >> 31);
+}
+
+std::uint64_t stream_key(std::uint64_t seed, std::string_view name) {
+  std::uint64_t h = 0xCBF29CE484222325ULL ^ random_bits(seed, 0);  // FNV-1a
+  for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
+  return h;
+}
+
+/// Standard normal value i of a stream (Box-Muller).
+double normal(std::uint64_t key, std::uint64_t i) {
+  constexpr double kUnit = 0x1p-53;
+  const double u = (static_cast<double>(random_bits(key, 2 * i) >> 11) + 0.5) * kUnit;
+  const double v = static_cast<double>(random_bits(key, 2 * i + 1) >> 11) * kUnit;
+  return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
+}
+
+bool makes_pictures(std::string_view weight) {
+  return weight == "out.weight" || weight == "aux2.weight" || weight == "aux4.weight";
+}
+bool ends_flow_head(std::string_view weight) {
+  return weight == "flow.coarse.2.weight" || weight == "flow.fine.2.weight";
+}
+
+/// Standard deviation of a convolution's weights: what reads it decides (He et al. 2015).
+double deviation(const Graph& graph, Value conv, const std::string& weight, double fan_in) {
+  if (makes_pictures(weight)) return 0.0;
+  double gain = 1.0;
+  for (const Node& reader : graph.nodes()) {
+    const auto* unary = std::get_if<op::Unary>(&reader.op);
+    if (unary == nullptr || reader.inputs[0] != conv) continue;
+    if (unary->kind == op::UnaryKind::kRelu) gain = 2.0;
+    if (unary->kind == op::UnaryKind::kLeakyRelu) gain = 2.0 / (1.0 + double{unary->a} * double{unary->a});
+  }
+  const double he = std::sqrt(gain / fan_in);
+  return ends_flow_head(weight) ? 0.1 * he : he;
+}
+
+void fill_normal(Tensor& weight, std::uint64_t key, double sigma) {
+  std::uint64_t i = 0;
+  for (float& v : weight.f32()) v = static_cast<float>(sigma * normal(key, i++));
+}
+
+}  // namespace
+
+TensorMap initial_parameters(const Graph& graph, std::uint64_t seed) {
+  TensorMap out;
+  for (const auto& [name, dims] : graph.parameters()) out[name] = Tensor(DType::kF32, dims);
+  for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
+    const Node& node = graph.nodes()[n];
+    const auto fill = [&](const std::string& name, double fan_in) {
+      const Value self{static_cast<std::int32_t>(n)};
+      fill_normal(out[name], stream_key(seed, name), deviation(graph, self, name, fan_in));
+    };
+    if (const auto* affine = std::get_if<op::ChannelAffine>(&node.op); affine && !affine->scale.empty()) {
+      for (float& v : out[affine->scale].f32()) v = 1.0F;
+    }
+    if (const auto* conv = std::get_if<op::Conv2d>(&node.op)) {
+      const Dims& d = out[conv->weight].dims;
+      fill(conv->weight, static_cast<double>(d[1] * d[2] * d[3]));
+    }
+    if (const auto* conv = std::get_if<op::ConvTranspose2d>(&node.op)) {
+      const Dims& d = out[conv->weight].dims;  // [in, out/groups, kh, kw]; each output sees 1/stride^2 of it
+      fill(conv->weight,
+           static_cast<double>(d[0] / conv->groups * d[2] * d[3]) / (conv->stride.h * conv->stride.w));
+    }
+  }
+  return out;
+}
+
+}  // namespace unblur
