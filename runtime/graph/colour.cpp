@@ -226,7 +226,8 @@ Frame apply_correction(const Frame& frame, std::span<const float> original, std:
   }
   std::vector<float> change(3 * pixels);
   for (std::size_t i = 0; i < change.size(); ++i) {
-    change[i] = strength * (std::clamp(restored[i], 0.0F, 1.0F) - original[i]);
+    // In this order a NaN becomes 0 and not an undefined conversion below.
+    change[i] = strength * (std::min(std::max(0.0F, restored[i]), 1.0F) - original[i]);
   }
 
   Frame result = frame;
