@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Decoder of one video stream. Internal to media/ffmpeg; programs use `open_video`.
+#pragma once
+
+#include "media/ffmpeg/handles.h"
+#include "media/ffmpeg/pixels.h"
+
+namespace unblur::ff {
+
+class VideoReader : public FrameSource {
+ public:
+  explicit VideoReader(const std::string& path);
+  [[nodiscard]] const StreamInfo& info() const override { return info_; }
+  bool read(TimedFrame& out) override;
+  [[nodiscard]] std::optional<std::string> damage() const override;
+
+  // What the writer carries over.
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const AVStream& stream() const { return *input_->streams[stream_]; }
+  [[nodiscard]] const AVCodecContext& decoder() const { return *decoder_; }
+  [[nodiscard]] AVPixelFormat pixel_format() const { return pixel_format_; }
+  /// The first picture, decoded at opening: its side data may hold HDR metadata that the file header lacks.
+  [[nodiscard]] const AVFrame& first_picture() const { return *first_; }
+
+ private:
+  void open_decoder(const std::string& path);
+  void describe();
+  ColourDescription describe_colour() const;
+  bool decode(AVFrame& picture);
+  bool feed();
+  void deliver(const AVFrame& picture, TimedFrame& out);
+
+  std::string path_;
+  InputContext input_;
+  CodecContext decoder_;
+  unsigned stream_ = 0;
+  AVPixelFormat pixel_format_ = AV_PIX_FMT_NONE;
+  StreamInfo info_;
+  FramePtr first_, picture_;
+  PacketPtr packet_;
+  PixelConverter converter_;
+  bool first_pending_ = true, drained_ = false;
+  std::int64_t next_ = 0;
+  std::int64_t last_pts_ = AV_NOPTS_VALUE;
+  std::int64_t damaged_ = 0;  ///< packets that could not be decoded or came incomplete
+  std::string cut_;           ///< why reading ended before the end of the file
+};
+
+}  // namespace unblur::ff
