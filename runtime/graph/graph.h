@@ -96,6 +96,9 @@ class Graph {
 /// Nodes needed to compute `targets`, as a mask indexed by Value::id. State reads are leaves.
 [[nodiscard]] std::vector<bool> ancestors(const Graph& graph, std::span<const Value> targets);
 
+/// The graph in Graphviz' dot language; with the sizes of `infer_shapes` if `shapes` is not empty.
+[[nodiscard]] std::string to_dot(const Graph& graph, std::span<const Shape> shapes = {});
+
 /// Multiply-adds per frame of that size (convolutions, correlation), for reports.
 [[nodiscard]] std::int64_t multiply_adds(const Graph& graph, int height, int width);
 

@@ -3,6 +3,8 @@
 // no state: the nodes that initial values need are inferred first, then everything in order.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "graph/error.h"
 #include "graph/graph.h"
 #include "graph/op_rules.h"
@@ -61,22 +63,23 @@ std::vector<Shape> infer_shapes(const Graph& graph, int height, int width) {
 
 std::int64_t multiply_adds(const Graph& graph, int height, int width) {
   const std::vector<Shape> shapes = infer_shapes(graph, height, width);
-  std::int64_t total = 0;
+  const auto product = [](auto... sizes) { return (static_cast<double>(sizes) * ...); };
+  double total = 0;  // a hostile graph must not overflow it, and 53 bits count any real one exactly
   for (std::size_t i = 0; i < shapes.size(); ++i) {
     const Node& node = graph.nodes()[i];
-    const auto pixels = [](const Shape& s) { return static_cast<std::int64_t>(s.h) * s.w; };
     if (node.inputs.empty()) continue;
     const Shape& in = shapes[static_cast<std::size_t>(node.inputs[0].id)];
+    const Shape& out = shapes[i];
     if (const auto* conv = std::get_if<op::Conv2d>(&node.op)) {
-      total += pixels(shapes[i]) * shapes[i].c * (in.c / conv->groups) * conv->kernel.h * conv->kernel.w;
-    } else if (const auto* transposed = std::get_if<op::ConvTranspose2d>(&node.op)) {
-      total += pixels(in) * in.c * (shapes[i].c / transposed->groups) * transposed->kernel.h *
-               transposed->kernel.w;
+      total += product(out.h, out.w, out.c, in.c / conv->groups, conv->kernel.h, conv->kernel.w);
+    } else if (const auto* up = std::get_if<op::ConvTranspose2d>(&node.op)) {
+      total += product(in.h, in.w, in.c, out.c / up->groups, up->kernel.h, up->kernel.w);
     } else if (std::holds_alternative<op::Correlation>(node.op)) {
-      total += pixels(shapes[i]) * shapes[i].c * in.c;
+      total += product(out.h, out.w, out.c, in.c);
     }
   }
-  return total;
+  constexpr double kMost = 9.0e18;  // just below the largest int64
+  return static_cast<std::int64_t>(std::min(total, kMost));
 }
 
 }  // namespace unblur
