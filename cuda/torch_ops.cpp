@@ -116,19 +116,22 @@ struct Apply {
   }
 
   Tensor operator()(const op::Pad& o) const {
-    const Tensor x = padded(in[0], o.margins, o.border);
-    Margins extra;
+    Margins m = o.margins;
+    const auto to_size = [](std::int64_t size, std::int64_t wanted) {
+      return static_cast<int>(wanted - size);
+    };
+    const std::int64_t h = in[0].size(2) + m.top, w = in[0].size(3) + m.left;
     if (in.size() > 1) {
-      extra.bottom = static_cast<int>(in[1].size(2) - x.size(2));
-      extra.right = static_cast<int>(in[1].size(3) - x.size(3));
+      m.bottom = to_size(h, in[1].size(2));
+      m.right = to_size(w, in[1].size(3));
     } else if (o.multiple > 1) {
-      const auto missing = [&](std::int64_t size) {
-        return static_cast<int>((o.multiple - size % o.multiple) % o.multiple);
+      const auto rounded = [&](std::int64_t size) {
+        return (size + o.multiple - 1) / o.multiple * o.multiple;
       };
-      extra.bottom = missing(x.size(2));
-      extra.right = missing(x.size(3));
+      m.bottom = to_size(h, rounded(h + m.bottom));
+      m.right = to_size(w, rounded(w + m.right));
     }
-    return padded(x, extra, o.border);
+    return padded(in[0], m, o.border);
   }
 
   Tensor operator()(const op::Crop& o) const {
