@@ -95,6 +95,10 @@ UNBLUR_CONST kWordViews = 4;          // two words per slot: w | h << 16, pixel 
 UNBLUR_CONST kWordOwn = 16;           // first word a family may use for itself
 UNBLUR_CONST kMaxViews = 6;
 
+// ---- convolutions: views as above, and ----
+UNBLUR_CONST kWordRowEnd = kWordOwn;    // one behind the last output row of the dispatch
+UNBLUR_CONST kConvOwn = kSpecOwn + 21;  // first specialization constant of one convolution kernel
+
 #undef UNBLUR_CONST
 #ifdef __cplusplus
 }  // namespace unblur::vk::shader

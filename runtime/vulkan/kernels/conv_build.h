@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// What the builders of all convolution kernels have in common.
+#pragma once
+
+#include "vulkan/kernels/common.h"
+#include "vulkan/kernels/conv_kernels.h"
+
+namespace unblur::vk {
+
+/// Constants of shaders/convolution/convolution.glsl but the last three.
+[[nodiscard]] Specialization conv_specialization(const ConvStep& conv, int group_x, int group_y = 1);
+/// block, pixels, step: whatever they mean to the kernel.
+void set_tile(Specialization& specialization, int block, int pixels, int step);
+
+/// Sizes as the kernels see them, before phases and shuffle.
+struct ConvRows {
+  int first = 0, count = 0;  ///< of q, for stored rows [y0, y1)
+};
+[[nodiscard]] ConvRows conv_rows(const ConvStep& conv, int y0, int y1);
+[[nodiscard]] int conv_row_pixels(const ConvStep& conv);
+
+/// A function for Kernel::dispatch: words of the views and the row range, and the workgroup counts that
+/// `groups(row count)` gives.
+[[nodiscard]] std::function<Dispatch(int, int)> conv_dispatch(
+    const ConvStep& conv, std::function<std::array<std::uint32_t, 3>(int rows)> groups);
+
+}  // namespace unblur::vk

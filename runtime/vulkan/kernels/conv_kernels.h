@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// The convolution kernels that convolution.cpp chooses from. Each builder returns nothing where its kernel
+// cannot compute the step or the device cannot run it.
+#pragma once
+
+#include <optional>
+
+#include "vulkan/kernels/conv_pack.h"
+
+namespace unblur::vk {
+
+/// A step with everything that the builders derive from it.
+struct ConvStep {
+  const Step& step;
+  const Caps& caps;
+  ConvShape shape;
+  ConvWeights weights;
+  ConvStep(const Step& s, const Caps& c) : step(s), caps(c), shape(conv_shape(s)), weights(s, shape) {}
+};
+
+[[nodiscard]] std::optional<Kernel> make_conv_reg(const ConvStep& conv);
+[[nodiscard]] std::optional<Kernel> make_conv_direct(const ConvStep& conv);
+
+}  // namespace unblur::vk

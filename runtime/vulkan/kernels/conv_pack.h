@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// Weights in the order in which each convolution kernel reads them. Every layout starts with the biases of
+// all internal channels as fp32 (conv_bias_words of them, zeros behind the last).
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+#include "vulkan/kernels/conv_shape.h"
+
+namespace unblur::vk {
+
+/// 32-bit words before the weights; the same formula stands in shaders/convolution/convolution.glsl.
+[[nodiscard]] int conv_bias_words(const ConvShape& shape);
+
+/// Work of one invocation of conv_reg: `pixels` of a row x `block` internal channels; the inner loop takes
+/// `step` input channels of one kernel row.
+struct RegisterTile {
+  int block = 16, pixels = 8, step = 4;
+};
+
+/// conv_reg: by phase, block of channels, tap row and step: block x tap column x step, rounded up to what
+/// eight lanes load with 8 bytes each.
+[[nodiscard]] std::vector<std::byte> pack_registers(const ConvWeights& weights, const ConvShape& shape,
+                                                    const RegisterTile& tile, Storage storage);
+
+/// conv_direct: by phase, internal channel and tap: input channels of the group, rounded up to 4.
+[[nodiscard]] std::vector<std::byte> pack_rows(const ConvWeights& weights, const ConvShape& shape,
+                                               Storage storage);
+
+}  // namespace unblur::vk
