@@ -11,13 +11,13 @@
 float dot_channels(int at, int weights_at) {
   float sum = 0.0;
   if (kInPerGroup % 4 == 0 || kGroups == 1) {
-    for (int i = 0; i < kInPerGroup; i += 4) {
+    [[dont_unroll]] for (int i = 0; i < kInPerGroup; i += 4) {
       const vec4 x = load4(kInput, at + i);
       const vec4 w = load_weights4(weights_at + i);
       sum += dot(x, w);
     }
   } else {
-    for (int i = 0; i < kInPerGroup; ++i) sum += load1(kInput, at + i) * load_weight(weights_at + i);
+    [[dont_unroll]] for (int i = 0; i < kInPerGroup; ++i) sum += load1(kInput, at + i) * load_weight(weights_at + i);
   }
   return sum;
 }
@@ -36,16 +36,16 @@ void main() {
   const int row_length = (kInPerGroup + 3) / 4 * 4;
   const int taps = kTapsY * kTapsX;
   vec4 sum = vec4(0);
-  for (int o = 0; o < 4; ++o) {
+  [[dont_unroll]] for (int o = 0; o < 4; ++o) {
     const int n = n0 + o;
     if (n >= kGroups * kOutPerGroup) break;
     const int group = n / kOutPerGroup;
     float s = load_float(kWeights, n);
     int weights_at = (phase * kGroups * kOutPerGroup + n) * taps * row_length;
-    for (int ty = 0; ty < kTapsY; ++ty) {
+    [[dont_unroll]] for (int ty = 0; ty < kTapsY; ++ty) {
       const int row = y * kStrideY + ty * kDilationY - before_y(phase_y);
       const int from_row = border_position(row, view_height(kInput));
-      for (int tx = 0; tx < kTapsX; ++tx) {
+      [[dont_unroll]] for (int tx = 0; tx < kTapsX; ++tx) {
         const int column = pixel * kStrideX + tx * kDilationX - before_x(phase_x);
         if (inside(row, view_height(kInput)) && inside(column, view_width(kInput))) {
           const int from = border_position(column, view_width(kInput));
