@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT
+#include "cases.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "graph/op_rules.h"
+
+namespace unblur::test {
+namespace {
+
+constexpr int kSizes[][2] = {{1, 1}, {7, 5}, {1, 13}, {11, 1}, {17, 31}, {3, 127}, {65, 9}, {12, 16}};
+constexpr int kChannels[] = {3, 8, 13, 16, 1, 33, 24, 2};
+
+/// Makes cases; every configuration walks through the sizes from where the last one stopped.
+class Table {
+ public:
+  std::vector<OperatorCase> cases;
+
+  /// `shape_operands(shape)` gives the operands for a shape drawn from the lists.
+  template <typename Operands>
+  void add(const std::string& name, const Op& op, Operands shape_operands, OperatorCase like = {},
+           int count = 4) {
+    for (int i = 0; i < count; ++i) {
+      const auto& size = kSizes[next_++ % std::size(kSizes)];
+      const Shape shape{kChannels[(next_ + next_ / 8) % std::size(kChannels)], size[0], size[1]};
+      like.name = fmt::format("{}/{}", name, i);
+      like.op = op;
+      like.inputs = shape_operands(shape);
+      cases.push_back(like);
+    }
+  }
+
+ private:
+  std::size_t next_ = 0;
+};
+
+std::vector<Shape> one(const Shape& s) { return {s}; }
+std::vector<Shape> two(const Shape& s) { return {s, s}; }
+
+void add_elementwise(Table& t) {
+  using op::BinaryKind;
+  using op::UnaryKind;
+  for (const BinaryKind kind :
+       {BinaryKind::kAdd, BinaryKind::kSub, BinaryKind::kMul, BinaryKind::kMax, BinaryKind::kMin}) {
+    t.add(fmt::format("binary_{}", static_cast<int>(kind)), op::Binary{kind}, two, {}, 2);
+  }
+  t.add("binary_div", op::Binary{BinaryKind::kDiv}, two, {.ranges = {{}, {0.5F, 2.0F}}});
+  const op::Binary mul{BinaryKind::kMul};
+  t.add("binary_one_channel", mul, [](Shape s) { return std::vector<Shape>{s, {1, s.h, s.w}}; });
+  t.add("binary_one_channel_first", mul, [](Shape s) { return std::vector<Shape>{{1, s.h, s.w}, s}; });
+  t.add("binary_one_pixel", mul, [](Shape s) { return std::vector<Shape>{s, {s.c, 1, 1}}; });
+  t.add("binary_one_pixel_first", mul, [](Shape s) { return std::vector<Shape>{{s.c, 1, 1}, s}; });
+  t.add("binary_one_number", mul, [](Shape s) { return std::vector<Shape>{s, {1, 1, 1}}; });
+  t.add("binary_outer", mul, [](Shape s) { return std::vector<Shape>{{s.c, 1, 1}, {1, s.h, s.w}}; });
+
+  for (const UnaryKind kind :
+       {UnaryKind::kRelu, UnaryKind::kLeakyRelu, UnaryKind::kSigmoid, UnaryKind::kTanh, UnaryKind::kElu,
+        UnaryKind::kExp, UnaryKind::kSqrt, UnaryKind::kSquare, UnaryKind::kAbs, UnaryKind::kNeg}) {
+    const Range range = kind == UnaryKind::kSqrt ? Range{0.0F, 4.0F} : Range{-6.0F, 6.0F};
+    t.add(fmt::format("unary_{}", static_cast<int>(kind)), op::Unary{kind, 0.3F}, one,
+          {.ranges = {range}, .tolerance = 5e-6, .half_tolerance = 4e-3}, 2);
+  }
+  t.add("clamp", op::Clamp{-0.5F, 1.25F}, one);
+  t.add("affine", op::Affine{0.75F, -1.5F}, one);
+  t.add("channel_affine", op::ChannelAffine{"scale", "shift"}, one);
+  t.add("channel_scale", op::ChannelAffine{"scale", ""}, one, {}, 2);
+  t.add("channel_shift", op::ChannelAffine{"", "shift"}, one, {}, 2);
+}
+
+void add_moves(Table& t) {
+  for (const auto order : {op::ShuffleOrder::kChannelMajor, op::ShuffleOrder::kBlockMajor}) {
+    for (const int r : {2, 3, 4}) {
+      const std::string suffix = fmt::format("_{}_{}", r, static_cast<int>(order));
+      t.add(
+          "pixel_shuffle" + suffix, op::PixelShuffle{r, order},
+          [r](Shape s) {
+            return std::vector<Shape>{{s.c * r * r, s.h, s.w}};
+          },
+          {.tolerance = 0}, 3);
+      t.add(
+          "pixel_unshuffle" + suffix, op::PixelUnshuffle{r, order},
+          [r](Shape s) {
+            return std::vector<Shape>{{s.c, s.h * r, s.w * r}};
+          },
+          {.tolerance = 0}, 3);
+    }
+  }
+  for (const int k : {1, 3, 5, 7}) {
+    t.add(fmt::format("neighbourhood_{}", k), op::Neighbourhood{k}, one, {.tolerance = 0}, 3);
+  }
+  t.add("concat_2", op::Concat{},
+        [](Shape s) {
+          return std::vector<Shape>{s, {s.c + 2, s.h, s.w}};
+        },
+        {.tolerance = 0});
+  t.add("concat_3", op::Concat{}, [](Shape s) { return std::vector<Shape>{s, s, s}; }, {.tolerance = 0});
+  t.add("concat_5", op::Concat{},
+        [](Shape s) {
+          return std::vector<Shape>{s, {1, s.h, s.w}, s, {8, s.h, s.w}, {9, s.h, s.w}};
+        },
+        {.tolerance = 0});
+  t.add("slice", op::Slice{3, 5},
+        [](Shape s) {
+          return std::vector<Shape>{{s.c + 8, s.h, s.w}};
+        },
+        {.tolerance = 0});
+  t.add(
+      "slice_aligned", op::Slice{8, 16},
+      [](Shape s) {
+        return std::vector<Shape>{{s.c + 24, s.h, s.w}};
+      },
+      {.tolerance = 0}, 2);
+  t.add(
+      "slice_start", op::Slice{0, 5},
+      [](Shape s) {
+        return std::vector<Shape>{{s.c + 5, s.h, s.w}};
+      },
+      {.tolerance = 0}, 2);
+}
+
+void add_spatial(Table& t) {
+  for (const Border border : {Border::kZero, Border::kReflect, Border::kReplicate}) {
+    t.add(fmt::format("pad_{}", static_cast<int>(border)), op::Pad{{2, 1, 3, 0}, border},
+          [](Shape s) {
+            return std::vector<Shape>{{s.c, s.h + 3, s.w + 3}};
+          },
+          {.tolerance = 0});
+  }
+  t.add("pad_multiple", op::Pad{{}, Border::kReplicate, 16}, one, {.tolerance = 0});
+  const auto with_like = [](int dh, int dw) {
+    return [=](Shape s) { return std::vector<Shape>{{s.c, s.h, s.w}, {5, s.h + dh, s.w + dw}}; };
+  };
+  t.add("pad_like", op::Pad{{}, Border::kZero}, with_like(4, 9), {.tolerance = 0}, 2);
+  t.add("crop", op::Crop{{1, 2, 0, 3}},
+        [](Shape s) {
+          return std::vector<Shape>{{s.c, s.h + 3, s.w + 3}};
+        },
+        {.tolerance = 0});
+  t.add(
+      "crop_multiple", op::Crop{{}, 4},
+      [](Shape s) {
+        return std::vector<Shape>{{s.c, s.h + 4, s.w + 5}};
+      },
+      {.tolerance = 0}, 2);
+  t.add(
+      "crop_like", op::Crop{},
+      [](Shape s) {
+        return std::vector<Shape>{{s.c, s.h + 2, s.w + 5}, {1, s.h, s.w}};
+      },
+      {.tolerance = 0}, 2);
+
+  using op::Interpolation;
+  for (const bool corners : {false, true}) {
+    for (const auto kind : {Interpolation::kNearest, Interpolation::kBilinear}) {
+      const std::string name = fmt::format("resize_{}_{}", static_cast<int>(kind), corners);
+      t.add(name + "_up2", op::Resize{kind, corners, 2, 1}, one);
+      t.add(name + "_half", op::Resize{kind, corners, 1, 2}, [](Shape s) {
+        return std::vector<Shape>{{s.c, s.h + 1, s.w + 1}};
+      });
+      t.add(name + "_7_3", op::Resize{kind, corners, 7, 3}, one, {}, 3);
+      t.add(name + "_like", op::Resize{kind, corners, 1, 1}, with_like(5, 20), {}, 2);
+    }
+  }
+  const auto with_flow = [](Shape s) { return std::vector<Shape>{s, {2, s.h, s.w}}; };
+  for (const Border border : {Border::kZero, Border::kReplicate}) {
+    const std::string name = fmt::format("warp_{}", static_cast<int>(border));
+    t.add(name, op::Warp{1.0F, border}, with_flow, {.ranges = {{}, {-9, 9}}, .tolerance = 4e-5});
+    t.add(name + "_far", op::Warp{0.125F, border}, with_flow,
+          {.ranges = {{}, {-1000, 1000}}, .tolerance = 4e-5}, 3);
+  }
+  for (const int stride : {1, 2}) {
+    t.add(fmt::format("correlation_3_{}", stride), op::Correlation{3, stride, true}, two);
+  }
+  t.add("correlation_4_sum", op::Correlation{4, 1, false}, two, {.tolerance = 2e-5, .half_tolerance = 1e-2},
+        3);
+  t.add("correlation_1_3", op::Correlation{1, 3, true}, two, {}, 3);
+  const auto volume = [](Shape s) { return std::vector<Shape>{{3, s.h, s.w}, {3, s.h, s.w}, {2, s.h, s.w}}; };
+  const std::vector<Range> flow{{-1, 1}, {-1, 1}, {-6, 6}};
+  t.add("pixel_volume_2", op::PixelVolume{2, 0.0F}, volume, {.ranges = flow, .tolerance = 1e-6}, 6);
+  t.add("pixel_volume_1", op::PixelVolume{1, 0.5F}, volume, {.ranges = flow, .tolerance = 1e-6}, 3);
+}
+
+void add_channels_and_space(Table& t) {
+  for (const auto kind : {op::Reduction::kSum, op::Reduction::kMean, op::Reduction::kMax}) {
+    const std::string suffix = fmt::format("_{}", static_cast<int>(kind));
+    t.add("reduce_space" + suffix, op::ReduceSpace{kind}, one, {.tolerance = 1e-5, .half_tolerance = 3e-3});
+    t.add("reduce_channels" + suffix, op::ReduceChannels{kind}, one, {.tolerance = 1e-5});
+  }
+  t.add("reduce_space_negative", op::ReduceSpace{op::Reduction::kMax}, one, {.ranges = {{-3, -1}}}, 2);
+  t.add("reduce_channels_negative", op::ReduceChannels{op::Reduction::kMax}, one, {.ranges = {{-3, -1}}}, 2);
+  t.add("softmax", op::SoftmaxChannels{}, one, {.ranges = {{-9, 9}}, .tolerance = 5e-6});
+  t.add("softmax_large", op::SoftmaxChannels{}, one, {.ranges = {{-200, -100}}, .tolerance = 5e-6}, 2);
+  t.add("norm_centred", op::NormChannels{op::NormKind::kCentred, 1e-4F}, one, {.tolerance = 2e-5});
+  t.add("norm_centred_far", op::NormChannels{op::NormKind::kCentred, 1e-4F}, one,
+        {.ranges = {{9, 11}}, .tolerance = 2e-4}, 2);
+  t.add("norm_rms", op::NormChannels{op::NormKind::kRms, 1e-6F}, one, {.tolerance = 1e-5});
+}
+
+void add_convolutions(Table& t) {
+  const auto conv = [](int in_per_group, int out, Extent2 kernel, Extent2 stride = {1, 1},
+                       Extent2 dilation = {1, 1}, int groups = 1, Margins pad = {}, Border border = {}) {
+    return std::pair{op::Conv2d{"weight", "bias", out, kernel, stride, dilation, groups, pad, border},
+                     in_per_group * groups};
+  };
+  // Sizes are grown so that every kernel and margin fits.
+  const auto add = [&](const std::string& name, const std::pair<op::Conv2d, int>& c, int count = 3) {
+    t.add(
+        name, c.first,
+        [channels = c.second](Shape s) {
+          return std::vector<Shape>{{channels, s.h + 6, s.w + 6}};
+        },
+        {.ranges = {{-1, 1}}, .tolerance = 1e-5, .half_tolerance = 4e-3}, count);
+  };
+  add("conv_3x3", conv(16, 32, {3, 3}, {1, 1}, {1, 1}, 1, Margins::all(1)));
+  add("conv_3x3_odd", conv(13, 21, {3, 3}, {1, 1}, {1, 1}, 1, Margins::all(1)));
+  add("conv_1x1", conv(24, 40, {1, 1}));
+  add("conv_first", conv(3, 16, {3, 3}, {1, 1}, {1, 1}, 1, Margins::all(1)));
+  add("conv_last", conv(32, 3, {3, 3}, {1, 1}, {1, 1}, 1, Margins::all(1)));
+  add("conv_stride", conv(16, 24, {3, 3}, {2, 2}, {1, 1}, 1, Margins::all(1)));
+  add("conv_5x5_stride", conv(8, 16, {5, 5}, {2, 2}, {1, 1}, 1, Margins::all(2)));
+  add("conv_stride_3_1", conv(9, 10, {3, 2}, {3, 1}, {1, 1}, 1, {1, 0, 0, 1}));
+  add("conv_7x7", conv(3, 32, {7, 7}, {1, 1}, {1, 1}, 1, Margins::all(3)));
+  add("conv_7x1", conv(32, 49, {7, 1}, {1, 1}, {1, 1}, 1, {3, 3, 0, 0}));
+  add("conv_dilated", conv(16, 16, {3, 3}, {1, 1}, {2, 3}, 1, {2, 2, 3, 3}));
+  add("conv_reflect", conv(8, 8, {5, 5}, {1, 1}, {1, 1}, 1, {2, 1, 0, 2}, Border::kReflect));
+  add("conv_replicate", conv(8, 8, {3, 3}, {1, 1}, {1, 1}, 1, {3, 1, 2, 0}, Border::kReplicate));
+  add("conv_groups", conv(8, 32, {3, 3}, {1, 1}, {1, 1}, 2, Margins::all(1)));
+  add("conv_groups_odd", conv(3, 15, {3, 3}, {1, 1}, {1, 1}, 3, Margins::all(1)));
+  add("conv_depthwise", conv(1, 24, {3, 3}, {1, 1}, {1, 1}, 24, Margins::all(1)));
+  add("conv_depthwise_2", conv(1, 26, {5, 5}, {2, 2}, {1, 1}, 13, Margins::all(2)));
+
+  const auto transposed = [&](const std::string& name, const op::ConvTranspose2d& op, int channels) {
+    t.add(
+        name, op,
+        [channels](Shape s) {
+          return std::vector<Shape>{{channels, s.h + 1, s.w + 1}};
+        },
+        {.ranges = {{-1, 1}}, .tolerance = 1e-5, .half_tolerance = 4e-3}, 3);
+  };
+  op::ConvTranspose2d up{"weight", "bias", 24, {4, 4}, {2, 2}, {1, 1}, {0, 0}, 1, Margins::all(1)};
+  transposed("transposed_4x4", up, 16);
+  up.out_channels = 2, up.groups = 2, up.bias.clear();
+  transposed("transposed_depthwise", up, 2);
+  up = {"weight", "bias", 10, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 2, Margins::all(1)};
+  transposed("transposed_3x3_groups", up, 6);
+  up = {"weight", "bias", 9, {3, 2}, {1, 3}, {2, 1}, {0, 1}, 1, {1, 0, 0, 1}};
+  transposed("transposed_uneven", up, 11);
+}
+
+std::vector<float> random_values(std::mt19937& random, std::int64_t count, Range range, bool half) {
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& v : values) {
+    const float unit = static_cast<float>(random() >> 8U) * 0x1p-24F;
+    v = range.low + unit * (range.high - range.low);
+    if (half) v = half_to_float(float_to_half(v));
+  }
+  return values;
+}
+
+}  // namespace
+
+std::vector<OperatorCase> operator_cases() {
+  Table t;
+  add_elementwise(t);
+  add_moves(t);
+  add_spatial(t);
+  add_channels_and_space(t);
+  add_convolutions(t);
+  return t.cases;
+}
+
+OperatorData make_data(const OperatorCase& c, bool half) {
+  std::mt19937 random(1);
+  OperatorData data;
+  std::vector<ReferenceTensor> operands;
+  std::vector<int> channels;
+  for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+    const Shape& s = c.inputs[i];
+    const Range range = i < c.ranges.size() ? c.ranges[i] : Range{};
+    data.inputs.push_back(random_values(random, static_cast<std::int64_t>(s.c) * s.h * s.w, range, half));
+    operands.emplace_back(s, data.inputs.back());
+    channels.push_back(s.c);
+  }
+  for_each_parameter(c.op, channels, [&](const std::string& name, const Dims& dims) {
+    // Weights of about 1 / sqrt(fan-in), so that results stay near 1.
+    const std::int64_t count = element_count(dims);
+    const float fan_in = dims.size() == 4 ? static_cast<float>(count / dims[0]) : 1.0F;
+    const float bound = std::sqrt(3.0F / fan_in);
+    data.parameters[name] = Tensor::from_floats(dims, random_values(random, count, {-bound, bound}, half));
+  });
+  data.truth = evaluate_reference(c.op, operands, data.parameters);
+  return data;
+}
+
+double largest_error(const std::vector<float>& values, const ReferenceTensor& truth) {
+  if (values.size() != truth.values.size()) return std::numeric_limits<double>::infinity();
+  double worst = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double expected = truth.values[i], got = values[i];
+    if (std::isfinite(expected) && !std::isfinite(got)) return std::numeric_limits<double>::infinity();
+    worst = std::max(worst, std::abs(got - expected) / std::max(1.0, std::abs(expected)));
+  }
+  return worst;
+}
+
+}  // namespace unblur::test

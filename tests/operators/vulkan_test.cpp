@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// Every operator case on a Vulkan device, kernel by kernel: fp32 and fp16 against the float64 loop; then once
+// more in row strips, on operands that lie in wider buffers, which must give the same bits.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "cases.h"
+#include "fixture.h"
+#include "graph/op_registry.h"
+#include "vulkan/layout.h"
+#include "vulkan/single_op.h"
+
+namespace unblur::vk {
+namespace {
+
+using unblur::test::OperatorCase;
+using unblur::test::OperatorData;
+
+Step make_step(const OperatorCase& c, const OperatorData& data, Storage storage) {
+  Step step;
+  step.name = c.name;
+  step.op = c.op;
+  for (const Shape& shape : c.inputs) step.inputs.push_back(whole_view(shape, storage));
+  step.output = whole_view(data.truth.shape, storage);
+  step.parameters = &data.parameters;
+  step.weights = storage;
+  return step;
+}
+
+SingleOpResult run(const Step& step, const OperatorData& data, int row_step = 0) {
+  std::optional<Kernel> made = make_spatial(step, test::device()->caps());
+  if (!made) made = make_elementwise(step, test::device()->caps());
+  const Kernel& kernel = made.value();
+  const SingleOpResult result =
+      run_kernel(test::device(), test::pipelines(), step, kernel, data.inputs, {.row_step = row_step});
+  EXPECT_TRUE(result.padding_is_zero) << step.name << " with " << kernel.shader;
+  EXPECT_TRUE(result.outside_untouched) << step.name << " with " << kernel.shader;
+  return result;
+}
+
+/// The same values inside wider buffers.
+TensorView inside_wider(TensorView view, int offset, int more) {
+  view.channel_offset = offset;
+  view.pixel_stride += offset + more;
+  return view;
+}
+
+void check(const OperatorCase& c) {
+  SCOPED_TRACE(fmt::format("{}: {} on {}", c.name, describe(c.op), to_string(c.inputs[0])));
+  const OperatorData data = unblur::test::make_data(c, false);
+  Step step = make_step(c, data, Storage::kF32);
+  const SingleOpResult whole = run(step, data);
+  EXPECT_LE(unblur::test::largest_error(whole.values, data.truth), c.tolerance);
+
+  for (TensorView& view : step.inputs) view = inside_wider(view, 8, 16);
+  step.output = inside_wider(step.output, 16, 8);
+  EXPECT_EQ(run(step, data, 3).values, whole.values) << "row strips in wider buffers";
+
+  const OperatorData half = unblur::test::make_data(c, true);
+  EXPECT_LE(
+      unblur::test::largest_error(run(make_step(c, half, Storage::kF16Packed), half).values, half.truth),
+      c.half_tolerance);
+}
+
+/// One test per operator name.
+class VulkanOperators : public testing::TestWithParam<std::string> {};
+
+TEST_P(VulkanOperators, MatchFloat64Loops) {
+  for (const OperatorCase& c : unblur::test::operator_cases()) {
+    if (op_name(c.op) != GetParam()) continue;
+    check(c);
+    if (test::device()->storage_buffers()) return;  // this form once per operator: it compiles slowly
+  }
+}
+
+std::vector<std::string> operators_of_the_table() {
+  std::vector<std::string> names;
+  for (const OperatorCase& c : unblur::test::operator_cases()) {
+    const std::string name(op_name(c.op));
+    const bool convolution =
+        std::holds_alternative<op::Conv2d>(c.op) || std::holds_alternative<op::ConvTranspose2d>(c.op);
+    if (!convolution && std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+INSTANTIATE_TEST_SUITE_P(All, VulkanOperators, testing::ValuesIn(operators_of_the_table()),
+                         [](const auto& tested) { return tested.param; });
+
+/// Positions that are no numbers must not reach an address; the result may be anything.
+TEST(VulkanOperatorsTest, WarpSurvivesAnyFlow) {
+  const OperatorCase plain{.name = "warp", .op = op::Warp{}, .inputs = {{8, 5, 6}, {2, 5, 6}}};
+  for (const Border border : {Border::kZero, Border::kReplicate}) {
+    OperatorData data = unblur::test::make_data(plain, false);
+    const float bad[] = {std::numeric_limits<float>::quiet_NaN(),
+                         std::numeric_limits<float>::infinity(),
+                         -std::numeric_limits<float>::infinity(),
+                         3e38F,
+                         -3e38F,
+                         5e9F};
+    for (std::size_t i = 0; i < data.inputs[1].size(); ++i) data.inputs[1][i] = bad[i % std::size(bad)];
+    Step step = make_step(plain, data, Storage::kF32);
+    step.op = op::Warp{1.0F, border};
+    EXPECT_EQ(run(step, data).values.size(), 240U);
+  }
+}
+
+}  // namespace
+}  // namespace unblur::vk
