@@ -61,25 +61,35 @@ std::vector<Shape> infer_shapes(const Graph& graph, int height, int width) {
   return shapes;
 }
 
-std::int64_t multiply_adds(const Graph& graph, int height, int width) {
-  const std::vector<Shape> shapes = infer_shapes(graph, height, width);
+std::vector<std::int64_t> node_multiply_adds(const Graph& graph, std::span<const Shape> shapes) {
+  // In double, so that a hostile graph cannot overflow it; 53 bits count any real one exactly.
   const auto product = [](auto... sizes) { return (static_cast<double>(sizes) * ...); };
-  double total = 0;  // a hostile graph must not overflow it, and 53 bits count any real one exactly
+  constexpr double kMost = 9.0e18;  // just below the largest int64
+  std::vector<std::int64_t> result(shapes.size());
   for (std::size_t i = 0; i < shapes.size(); ++i) {
     const Node& node = graph.nodes()[i];
     if (node.inputs.empty()) continue;
     const Shape& in = shapes[static_cast<std::size_t>(node.inputs[0].id)];
     const Shape& out = shapes[i];
+    double count = 0;
     if (const auto* conv = std::get_if<op::Conv2d>(&node.op)) {
-      total += product(out.h, out.w, out.c, in.c / conv->groups, conv->kernel.h, conv->kernel.w);
+      count = product(out.h, out.w, out.c, in.c / conv->groups, conv->kernel.h, conv->kernel.w);
     } else if (const auto* up = std::get_if<op::ConvTranspose2d>(&node.op)) {
-      total += product(in.h, in.w, in.c, out.c / up->groups, up->kernel.h, up->kernel.w);
+      count = product(in.h, in.w, in.c, out.c / up->groups, up->kernel.h, up->kernel.w);
     } else if (std::holds_alternative<op::Correlation>(node.op)) {
-      total += product(out.h, out.w, out.c, in.c);
+      count = product(out.h, out.w, out.c, in.c);
     }
+    result[i] = static_cast<std::int64_t>(std::min(count, kMost));
   }
-  constexpr double kMost = 9.0e18;  // just below the largest int64
-  return static_cast<std::int64_t>(std::min(total, kMost));
+  return result;
+}
+
+std::int64_t multiply_adds(const Graph& graph, int height, int width) {
+  std::int64_t total = 0;
+  for (const std::int64_t count : node_multiply_adds(graph, infer_shapes(graph, height, width))) {
+    total = count > INT64_MAX - total ? INT64_MAX : total + count;
+  }
+  return total;
 }
 
 }  // namespace unblur

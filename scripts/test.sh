@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Everything that CI checks, from a fresh clone: set-up, lint, the whole build with its tests, and the part
+# without LibTorch again under ASan and UBSan. Ends with the summary of the tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+started=$SECONDS
+step() { printf '\n=== %s (%d:%02d)\n' "$*" $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60)); }
+
+step 'set-up'
+scripts/setup.sh
+deps=${UNBLUR_DEPS_DIR:-$PWD/build/deps}
+# A cache of our own: kernels are compiled once per machine, and never read from what other programs left.
+export MESA_SHADER_CACHE_DIR=$PWD/build/mesa-cache
+mkdir -p "$MESA_SHADER_CACHE_DIR"
+
+step 'build without LibTorch, under ASan and UBSan'
+cmake --preset asan -DUNBLUR_DEPS_DIR="$deps" >build/asan-configure.log || { cat build/asan-configure.log; exit 1; }
+cmake --build --preset asan
+step 'its tests'
+# Leaks inside the Vulkan drivers are not ours: tests on a device run without leak detection.
+ASAN_OPTIONS=detect_leaks=1 ctest --preset asan -L cpu -j "$(nproc)"
+
+step 'lint'
+scripts/lint.sh
+
+step 'build'
+cmake --preset release -DUNBLUR_DEPS_DIR="$deps" >build/release-configure.log || { cat build/release-configure.log; exit 1; }
+cmake --build --preset release
+step 'tests'
+ctest --preset release -j "$(nproc)"
