@@ -90,6 +90,11 @@ class Session {
   /// The oldest submitted frame, waiting for it. A frame with NaN, Inf or a flat output is run once more in
   /// fp32 from the kept previous state; if that fails too: ProcessingError.
   virtual Result receive() = 0;
+  /// The recurrent states after the last received frame, so that an interrupted run can go on exactly there;
+  /// empty where the backend cannot tell. Nothing may be in flight.
+  [[nodiscard]] virtual TensorMap save_states() { return {}; }
+  /// Instead of `reset`: the next frame follows on saved states of the same binding. False where it cannot.
+  virtual bool load_states(const TensorMap& /*states*/) { return false; }
   [[nodiscard]] virtual int in_flight() const = 0;
   [[nodiscard]] virtual int max_in_flight() const = 0;
   [[nodiscard]] virtual int min_offset() const = 0;  ///< <= 0
