@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+// The verb `deblur`.
+#include "pipeline/deblur.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+
+#include "media/image_sequence.h"
+#include "pipeline/picture.h"
+#include "program/context.h"
+#include "program/endpoints.h"
+#include "program/files.h"
+#include "program/log.h"
+#include "program/progress.h"
+#include "program/reports.h"
+#include "program/signals.h"
+
+namespace unblur {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::vector<std::string> inputs;
+  std::string output, start, picture, truth;
+  std::int64_t frames = -1;
+  bool yes = false, resume = false, skip_existing = false, dry_run = false, null_output = false;
+};
+
+double parse_number(const std::string& text, const std::string& whole) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < 0 || text.empty()) {
+    throw UsageError(
+        fmt::format("--start '{}': expected a frame number, or a time such as 12.5s or 1:02.5", whole));
+  }
+  return value;
+}
+
+/// "90" is a frame; "3s", "0:03" and "1:02:03.5" are times.
+void parse_start(const std::string& text, DeblurOptions& options) {
+  if (text.empty()) return;
+  if (text.find(':') != std::string::npos) {
+    double seconds = 0;
+    for (std::size_t at = 0; at <= text.size();) {
+      const std::size_t end = std::min(text.find(':', at), text.size());
+      seconds = seconds * 60 + parse_number(text.substr(at, end - at), text);
+      at = end + 1;
+    }
+    options.start_seconds = seconds;
+  } else if (text.back() == 's') {
+    options.start_seconds = parse_number(text.substr(0, text.size() - 1), text);
+  } else {
+    const double frame = parse_number(text, text);
+    if (frame != std::floor(frame) || frame > 1e12) parse_number("", text);
+    options.start_frame = static_cast<std::int64_t>(frame);
+  }
+}
+
+class Deblur {
+ public:
+  Deblur(Context& context, const Arguments& arguments)
+      : context_(context),
+        arguments_(arguments),
+        settings_(context.settings()),
+        inputs_(expand_inputs(arguments.inputs)) {
+    options_.precision = settings_.precision();
+    options_.memory_limit = settings_.bytes("memory-limit");
+    options_.strength = static_cast<float>(settings_.number("strength", 0, 1));
+    options_.scene_cuts = settings_.flag("scene-cut");
+    options_.max_frames = arguments.frames;
+    options_.keep_most_motion = !arguments.picture.empty();
+    parse_start(arguments.start, options_);
+    (void)settings_.integer("crf", -1, 63);
+    mode_ = Progress::parse(settings_.text("progress"), context.verbosity < 0);
+    check();
+  }
+
+  ExitCode run() {
+    const std::atomic<int>& stop = catch_signals();
+    const fs::path model_file = find_model(settings_.text("model"));
+    model_id_ = fingerprint(model_file);
+    model_ = std::make_shared<Model>(read_model(model_file));
+    if (model_->info.task != "deblur") {
+      throw ModelError(
+          fmt::format("{}: a model for '{}', not for deblurring", model_file.string(), model_->info.task));
+    }
+    context_.report["model"] = model_file.string();
+    backend_ = open_backend(context_, settings_);
+    context_.report["files"] = nlohmann::json::array();
+    for (const std::string& input : inputs_) {
+      process(input, stop);
+      if (stop != 0) break;
+    }
+    if (stop == SIGINT) return ExitCode::kInterrupted;
+    if (stop == SIGTERM) return ExitCode::kTerminated;
+    return ExitCode::kDone;
+  }
+
+ private:
+  void check() const {
+    const bool several = inputs_.size() > 1;
+    if (several && !arguments_.picture.empty()) throw UsageError("--picture takes one input at a time");
+    if (several && !arguments_.truth.empty()) throw UsageError("--truth takes one input at a time");
+    if (several && arguments_.output == "-") throw UsageError("-o - takes one input at a time");
+    if (arguments_.output == "-" && context_.json)
+      throw UsageError("--json and -o - both want standard output");
+    if (arguments_.resume && arguments_.yes) throw UsageError("--resume goes on, -y starts over; choose one");
+  }
+
+  /// With several inputs -o is a folder that takes the default names.
+  [[nodiscard]] std::string output_for(const std::string& input) const {
+    if (arguments_.output.empty()) return default_output(input, "deblur");
+    if (inputs_.size() == 1) return arguments_.output;
+    return (fs::path(arguments_.output) / fs::path(default_output(input, "deblur")).filename()).string();
+  }
+
+  void process(const std::string& input, const std::atomic<int>& stop) {
+    const std::string output = arguments_.null_output ? "" : output_for(input);
+    const std::unique_ptr<FrameSource> source = open_source(input);
+    if (arguments_.skip_existing && fs::is_regular_file(output)) {
+      spdlog::info("{} exists, skipped", output);
+      return;
+    }
+    if (arguments_.dry_run) {
+      dry_run(*source);
+      return;
+    }
+    if (inputs_.size() > 1 && !arguments_.output.empty()) fs::create_directories(arguments_.output);
+    const std::unique_ptr<FrameSource> truth =
+        arguments_.truth.empty() ? nullptr : open_source(arguments_.truth);
+    options_.truth = truth.get();
+    const std::unique_ptr<FrameSink> sink =
+        arguments_.null_output ? create_null_sink() : create_sink(output, *source, output_options(input));
+    if (const auto resumed = sink->resume_point().frames; resumed > 0)
+      spdlog::info("going on after frame {}", resumed);
+
+    MotionPicture picture;
+    DeblurReport report;
+    {
+      Progress progress(mode_, fs::path(input).filename().string());
+      const DeblurHooks hooks{[&](const DeblurProgress& p) { progress.update(p); }, &stop};
+      report = deblur(*source, *sink, *backend_, model_, options_, hooks, &picture);
+    }
+    conclude(input, output, *source, report, picture);
+  }
+
+  [[nodiscard]] OutputOptions output_options(const std::string& input) const {
+    OutputOptions o;
+    o.codec = settings_.text("codec");
+    o.pix_fmt = settings_.text("pix-fmt");
+    o.crf = settings_.integer("crf", -1, 63);
+    o.overwrite = arguments_.yes;
+    o.resume = arguments_.resume;
+    o.skip_existing = arguments_.skip_existing;
+    o.cut_start = !arguments_.start.empty();
+    o.cut_end = arguments_.frames >= 0;
+    std::error_code ignored;
+    const auto size = fs::is_regular_file(input, ignored) ? fs::file_size(input, ignored) : 0;
+    o.settings = {{"input", fs::absolute(input).string()},
+                  {"input bytes", std::to_string(size)},
+                  {"model", model_id_},
+                  {"device", backend_->device().name},
+                  {"strength", settings_.text("strength")},
+                  {"precision", settings_.text("precision")},
+                  {"memory-limit", settings_.text("memory-limit")},
+                  {"scene-cut", settings_.text("scene-cut")},
+                  {"start", arguments_.start},
+                  {"frames", std::to_string(arguments_.frames)}};
+    return o;
+  }
+
+  void dry_run(const FrameSource& source) {
+    BindOptions bind;
+    bind.format = source.info().format;
+    bind.precision = options_.precision;
+    bind.memory_limit = options_.memory_limit;
+    const PlanReport plan = backend_->plan(*model_, bind);
+    context_.report["files"].push_back({{"input", source.info().name}, {"plan", plan_json(plan)}});
+    print_data(context_, plan_text(source.info(), plan, context_.verbosity > 0));
+  }
+
+  void conclude(const std::string& input, const std::string& output, const FrameSource& source,
+                const DeblurReport& report, const MotionPicture& picture) {
+    nlohmann::json file = report_json(report);
+    file["input"] = input;
+    file["output"] = arguments_.null_output ? nlohmann::json() : nlohmann::json(output);
+    context_.report["files"].push_back(file);
+    const std::string name = arguments_.null_output ? "nothing" : output;
+    if (report.damage) {
+      context_.report["ok"] = false;
+      throw InputError(fmt::format("{}; {} frames are in {}.part", *report.damage,
+                                   report.frames + report.resumed_frames, name));
+    }
+    if (report.interrupted_by != 0) {
+      context_.report["ok"] = false;
+      print_line(fmt::format("unblur: interrupted: {} frames are in {}.part; --resume goes on",
+                             report.frames + report.resumed_frames, name));
+      return;
+    }
+    for (const std::string& line : summary_lines(input, name, report)) spdlog::info("{}", line);
+    if (arguments_.picture.empty() || picture.index < 0) return;
+    const std::string frame = fmt::format("frame {}", picture.index);
+    write_picture(arguments_.picture,
+                  side_by_side(picture.before, picture.after, "before", "after", source.info().rotation));
+    spdlog::info("{}: before and after of {}, the one with most motion", arguments_.picture, frame);
+    context_.report["picture"] = {{"file", arguments_.picture}, {"frame", picture.index}};
+  }
+
+  Context& context_;
+  const Arguments& arguments_;
+  Settings settings_;
+  std::vector<std::string> inputs_;
+  DeblurOptions options_;
+  Progress::Mode mode_ = Progress::Mode::kNone;
+  std::string model_id_;
+  std::shared_ptr<const Model> model_;
+  std::unique_ptr<Backend> backend_;
+};
+
+constexpr const char* kExamples =
+    "INPUT is a video, a picture, a folder of pictures, - (y4m on standard input), a camera (camera:0 or\n"
+    "/dev/video0), or @LIST (a file with one input per line). OUTPUT is a video, picture, folder, pattern\n"
+    "(out/%06d.png) or - (y4m). Time stamps, audio, subtitles, chapters, colour and rotation are kept.\n\n"
+    "Examples:\n"
+    "  unblur deblur holiday.mp4                          writes holiday.deblur.mp4\n"
+    "  unblur deblur clip.mkv -o sharp.mkv --crf 18       HEVC stays HEVC, H.264 stays H.264\n"
+    "  unblur deblur clip.mp4 --start 0:10 --frames 100 --picture look.png --null\n"
+    "  unblur deblur photos/ -o sharper/                  a folder of pictures\n"
+    "  ffmpeg -i in.mov -f yuv4mpegpipe - | unblur deblur - -o - | mpv -\n"
+    "  unblur deblur long.mp4 --resume                    after an interruption";
+
+}  // namespace
+
+void add_deblur(CLI::App& app, Context& context) {
+  CLI::App* verb =
+      app.add_subcommand("deblur", "remove motion blur from a video, pictures, a pipe or a camera");
+  auto arguments = std::make_shared<Arguments>();
+  verb->add_option("input,-i,--input", arguments->inputs, "what to deblur")->type_name("INPUT")->required();
+  verb->add_option("-o,--output", arguments->output,
+                   "where to write; default <stem>.deblur.<ext> beside the input")
+      ->type_name("OUTPUT");
+  verb->add_flag("-y,--yes", arguments->yes, "overwrite the output if it exists");
+  add_settings(*verb, context,
+               {"model", "device", "precision", "memory-limit", "strength", "codec", "crf", "pix-fmt",
+                "scene-cut", "progress"});
+  verb->add_option("--start", arguments->start, "first frame (90) or time (3s, 0:03)")
+      ->type_name("FRAME|TIME");
+  verb->add_option("--frames", arguments->frames, "how many frames to write")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
+  verb->add_option("--picture", arguments->picture,
+                   "before and after of the frame with most motion, side by side")
+      ->type_name("FILE.png");
+  verb->add_option("--truth", arguments->truth,
+                   "the sharp version of the input: prints PSNR before and after")
+      ->type_name("FILE");
+  verb->add_flag("--resume", arguments->resume, "go on with an interrupted video");
+  verb->add_flag("--skip-existing", arguments->skip_existing, "leave out what is written already");
+  verb->add_flag("--dry-run", arguments->dry_run,
+                 "print the plan (memory, strips, kernels with -v) and stop");
+  verb->add_flag("--null", arguments->null_output, "throw the result away");
+  add_common_options(*verb, context);
+  verb->footer(kExamples);
+  verb->callback([&context, arguments] {
+    context.verb = [&context, arguments] { return Deblur(context, *arguments).run(); };
+  });
+}
+
+}  // namespace unblur

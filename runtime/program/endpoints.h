@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// Names on the command line become sources and sinks.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "media/frame_io.h"
+
+namespace unblur {
+
+/// "-", a camera, a folder, a picture, a .y4m or any video file. Throws InputError.
+[[nodiscard]] std::unique_ptr<FrameSource> open_source(const std::string& input);
+
+/// Inputs with "@list" replaced by the lines of the file `list`. Throws InputError.
+[[nodiscard]] std::vector<std::string> expand_inputs(const std::vector<std::string>& inputs);
+
+struct OutputOptions {
+  std::string codec, pix_fmt;
+  int crf = -1;
+  bool overwrite = false, resume = false, skip_existing = false;
+  bool cut_start = false, cut_end = false;      ///< --start, --frames
+  std::map<std::string, std::string> settings;  ///< that a resumed run must share
+};
+
+/// `<stem>.<verb>.<ext>` beside the input; "-" for "-". Throws UsageError for cameras: they need -o.
+[[nodiscard]] std::string default_output(const std::string& input, const std::string& verb);
+
+/// Does this output exist already? A folder counts once it holds a picture.
+[[nodiscard]] bool output_exists(const std::string& output);
+
+/// Throws UsageError: output exists and may not be overwritten, is the input, or cannot hold the frames.
+[[nodiscard]] std::unique_ptr<FrameSink> create_sink(const std::string& output, const FrameSource& source,
+                                                     const OutputOptions& options);
+
+/// Takes frames and forgets them (--null, benchmark).
+[[nodiscard]] std::unique_ptr<FrameSink> create_null_sink();
+
+}  // namespace unblur

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The program `unblur`: parse, call a library, report. What needs a GPU comes in through Services.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/executor.h"
+
+namespace unblur {
+
+/// A device as `devices` and `doctor` show it.
+struct DeviceRow {
+  DeviceInfo info;
+  std::string unusable;  ///< why it cannot be used; empty = usable
+  std::string advice;    ///< what would make it better ("old lavapipe: install ..."), empty = nothing
+  bool chosen = false;   ///< what an empty selector takes
+};
+
+/// One line of `doctor`.
+struct Finding {
+  enum class Level : std::uint8_t { kGood, kNote, kProblem } level = Level::kGood;
+  std::string what;    ///< "Vulkan loader 1.3.239"
+  std::string remedy;  ///< what to install or set; empty if nothing is wrong
+};
+
+struct Services {
+  /// `selector`: index, part of the name or UUID; empty = the best. Throws DeviceError.
+  std::function<std::unique_ptr<Backend>(const std::string& selector)> open_backend;
+  /// Throws DeviceError where the system has no Vulkan at all.
+  std::function<std::vector<DeviceRow>(const std::string& selector)> list_devices;
+  /// What the machine lacks, drivers and layers included.
+  std::function<std::vector<Finding>()> examine;
+};
+
+/// Runs the program and returns its exit code (docs/exit-codes.md). Never throws.
+int run_program(int argc, char** argv, const Services& services);
+
+}  // namespace unblur
