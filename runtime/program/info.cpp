@@ -11,34 +11,6 @@
 namespace unblur {
 namespace {
 
-std::string escape(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out;
-}
-
-/// GraphViz: operators as boxes, states as dashed edges back.
-std::string to_dot(const Model& model) {
-  std::string dot = fmt::format("digraph \"{}\" {{\n  node [shape=box, fontname=\"sans-serif\"];\n",
-                                escape(model.info.name));
-  const auto nodes = model.graph.nodes();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    dot += fmt::format("  n{} [label=\"{}\\n{} channels\"];\n", i, escape(nodes[i].name), nodes[i].channels);
-    for (const Value v : nodes[i].inputs) dot += fmt::format("  n{} -> n{};\n", v.id, i);
-  }
-  for (const StateSpec& s : model.graph.states()) {
-    dot += fmt::format("  n{} -> n{} [style=dashed, label=\"{}\"];\n", s.next.id, s.read.id, escape(s.name));
-  }
-  for (const OutputSpec& o : model.graph.outputs()) {
-    dot += fmt::format("  out_{0} [label=\"{1}\", shape=ellipse];\n  n{0} -> out_{0};\n", o.value.id,
-                       escape(o.name));
-  }
-  return dot + "}\n";
-}
-
 std::int64_t parameter_count(const Model& model) {
   std::int64_t count = 0;
   for (const auto& [name, tensor] : model.parameters) count += tensor.count();
@@ -141,7 +113,7 @@ void add_info(CLI::App& app, Context& context) {
       if (arguments->licence) {
         print_data(context, licence_text(model));
       } else if (!arguments->graph.empty()) {
-        print_data(context, to_dot(model));
+        print_data(context, to_dot(model.graph));
       } else {
         print_data(context, card_text(model) + fmt::format("{:<18} {} ({})\n", "file", file.string(),
                                                            format_bytes(std::filesystem::file_size(file))));
