@@ -188,7 +188,7 @@ void define_conversion(CLI::App& app, Options& o) {
   app.fallthrough();  // --json, -q, -o and -y may stand behind a subcommand too
   app.add_option("CHECKPOINT", o.input, "Checkpoint of unblur-train, or a model file");
   app.add_option("-o,--output", o.output, "Model file to write");
-  app.add_flag("-y,--overwrite", o.overwrite, "Overwrite the output");
+  app.add_flag("-y,--yes", o.overwrite, "Overwrite the output");
   app.add_flag("--fp16", o.half, "Store weights as float16");
   app.add_flag("--check", o.check, "Report operators and weights; write nothing");
   app.add_option("--verify", o.verify,
