@@ -25,6 +25,7 @@ as_root() {
     sudo "$@"
   fi
 }
+apt_update() { as_root apt-get update >&2; }
 installed() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 apt_install() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >&2
@@ -37,7 +38,7 @@ install_packages() {
   done < <(sed 's/#.*//; /^[[:space:]]*$/d' scripts/packages.txt)
   [ ${#missing[@]} -gt 0 ] || return 0
   say "installing ${#missing[@]} packages: ${missing[*]}"
-  as_root apt-get update >&2
+  apt_update
   apt_install "${missing[@]}"
 }
 
@@ -46,13 +47,15 @@ mesa_is_new() {
     dpkg --compare-versions "$(dpkg-query -W -f '${Version}' mesa-vulkan-drivers)" ge "$mesa_minimum"
 }
 
-# The machine's own mirror of Debian 12, whichever format its sources are written in.
+# The machine's own mirror of Debian 12, whichever format its sources are written in. apt knows it after an update.
 debian_mirror() {
-  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Release: bookworm' 'Component: main' | head -n 1
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
+    'Release: bookworm' 'Component: main' | head -n 1
 }
 
 install_mesa() {
   ! mesa_is_new || return 0
+  apt_update
   if [ -z "$(apt-get indextargets 'Created-By: Packages' 'Release: bookworm-backports')" ]; then
     local mirror
     mirror=$(debian_mirror)
@@ -65,8 +68,8 @@ Suites: bookworm-backports
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 SOURCE
+    apt_update
   fi
-  as_root apt-get update >&2
   apt_install mesa-vulkan-drivers/bookworm-backports ||
     apt_install -t bookworm-backports mesa-vulkan-drivers  # where the driver needs a newer library too
   mesa_is_new || { say "error: mesa-vulkan-drivers is older than $mesa_minimum"; exit 1; }
@@ -90,8 +93,7 @@ install_swiftshader() {
   say 'unpacking SwiftShader (second Vulkan driver, for tests)'
   local scratch
   scratch=$(mktemp -d)
-  chmod 755 "$scratch"
-  (cd "$scratch" && apt-get download chromium-common >&2)
+  (cd "$scratch" && apt-get -o APT::Sandbox::User=root download chromium-common >&2)
   mkdir -p "$target"
   dpkg-deb --fsys-tarfile "$scratch"/chromium-common_*.deb |
     tar -x -C "$target" ./usr/lib/chromium/libvk_swiftshader.so ./usr/lib/chromium/vk_swiftshader_icd.json
