@@ -19,6 +19,9 @@ struct ConvStep {
 };
 
 [[nodiscard]] std::optional<Kernel> make_conv_reg(const ConvStep& conv);
+[[nodiscard]] std::optional<Kernel> make_conv_tile(const ConvStep& conv);
+[[nodiscard]] std::optional<Kernel> make_conv_small(const ConvStep& conv);
+[[nodiscard]] std::optional<Kernel> make_conv_dw(const ConvStep& conv);
 [[nodiscard]] std::optional<Kernel> make_conv_direct(const ConvStep& conv);
 
 }  // namespace unblur::vk

@@ -86,6 +86,38 @@ std::vector<std::byte> pack_registers(const ConvWeights& weights, const ConvShap
   return packer.take();
 }
 
+std::vector<std::byte> pack_matrix(const ConvWeights& weights, const ConvShape& shape, const MatrixTile& tile,
+                                   Storage storage) {
+  Packer packer(weights, shape, storage);
+  const int blocks = div_up(shape.internal_per_group, tile.block);
+  const int inputs = round_up(shape.in_per_group, tile.step);
+  for (int phase = 0; phase < shape.phase_count(); ++phase) {
+    for (int block = 0; block < blocks * shape.groups; ++block) {
+      const int n0 = block / blocks * shape.internal_per_group + block % blocks * tile.block;
+      for (int t = 0; t < shape.taps.h * shape.taps.w; ++t) {
+        for (int in = 0; in < inputs; ++in) {
+          for (int o = 0; o < tile.block; ++o) {
+            packer.add(phase, n0 + o, in, t / shape.taps.w, t % shape.taps.w);
+          }
+        }
+      }
+    }
+  }
+  return packer.take();
+}
+
+std::vector<std::byte> pack_depthwise(const ConvWeights& weights, const ConvShape& shape, Storage storage) {
+  Packer packer(weights, shape, storage);
+  for (int phase = 0; phase < shape.phase_count(); ++phase) {
+    for (int t = 0; t < shape.taps.h * shape.taps.w; ++t) {
+      for (int n = 0; n < round_up(shape.groups, 4); ++n) {
+        packer.add(phase, n, 0, t / shape.taps.w, t % shape.taps.w);
+      }
+    }
+  }
+  return packer.take();
+}
+
 std::vector<std::byte> pack_rows(const ConvWeights& weights, const ConvShape& shape, Storage storage) {
   Packer packer(weights, shape, storage);
   for (int phase = 0; phase < shape.phase_count(); ++phase) {

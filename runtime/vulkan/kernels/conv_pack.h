@@ -25,6 +25,20 @@ struct RegisterTile {
 [[nodiscard]] std::vector<std::byte> pack_registers(const ConvWeights& weights, const ConvShape& shape,
                                                     const RegisterTile& tile, Storage storage);
 
+/// Work of a workgroup of conv_tile and conv_cm: `pixels` x `block` internal channels, `step` input channels
+/// of one tap at a time.
+struct MatrixTile {
+  int block = 64, pixels = 64, step = 16;
+};
+
+/// conv_tile, conv_cm, conv_small (block 8, step 4): by phase, block, tap and step: step x block.
+[[nodiscard]] std::vector<std::byte> pack_matrix(const ConvWeights& weights, const ConvShape& shape,
+                                                 const MatrixTile& tile, Storage storage);
+
+/// conv_dw: by phase and tap: channels, rounded up to 4.
+[[nodiscard]] std::vector<std::byte> pack_depthwise(const ConvWeights& weights, const ConvShape& shape,
+                                                    Storage storage);
+
 /// conv_direct: by phase, internal channel and tap: input channels of the group, rounded up to 4.
 [[nodiscard]] std::vector<std::byte> pack_rows(const ConvWeights& weights, const ConvShape& shape,
                                                Storage storage);

@@ -16,7 +16,8 @@ struct Family {
 };
 
 constexpr std::array kFamilies = {
-    Family{"conv_reg", make_conv_reg},
+    Family{"conv_reg", make_conv_reg},       Family{"conv_tile", make_conv_tile},
+    Family{"conv_small", make_conv_small},   Family{"conv_dw", make_conv_dw},
     Family{"conv_direct", make_conv_direct},
 };
 
@@ -48,9 +49,16 @@ std::optional<Kernel> make_convolution(const Step& step, const Caps& caps, const
   }
   const ConvStep conv(step, caps);
   if (!forced.empty()) return forced_kernel(conv, forced);
+  // The first that applies, in the order of what measures or is expected fastest (docs/measurements/).
+  if (auto kernel = make_conv_dw(conv)) return kernel;
   if (caps.cpu_device) {
     if (auto kernel = make_conv_reg(conv)) return kernel;
   }
+  const bool few = conv.shape.in_per_group <= 4 || conv.shape.internal_per_group <= 4;
+  if (few) {
+    if (auto kernel = make_conv_small(conv)) return kernel;
+  }
+  if (auto kernel = make_conv_tile(conv)) return kernel;
   return make_conv_direct(conv);
 }
 
