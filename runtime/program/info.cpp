@@ -86,13 +86,12 @@ std::string licence_text(const Model& model) {
 void add_info(CLI::App& app, Context& context) {
   CLI::App* verb = app.add_subcommand("info", "print the card of a model");
   struct Arguments {
-    std::string model = "unblur-rt", graph;
+    std::string model, graph;
     bool licence = false;
   };
   auto arguments = std::make_shared<Arguments>();
   verb->add_option("model,-m,--model", arguments->model, "model file or name of an installed model")
-      ->type_name("MODEL")
-      ->capture_default_str();
+      ->type_name("MODEL");
   verb->add_flag("--license,--licence", arguments->licence, "print licences and sources in full");
   verb->add_option("--graph", arguments->graph, "print the graph: dot (GraphViz)")
       ->type_name("dot")
@@ -105,7 +104,7 @@ void add_info(CLI::App& app, Context& context) {
       "  unblur info mine.safetensors --graph dot | dot -Tsvg > graph.svg");
   verb->callback([&context, arguments] {
     context.verb = [&context, arguments] {
-      const std::filesystem::path file = find_model(arguments->model);
+      const std::filesystem::path file = find_model(arguments->model.empty() ? context.settings().text("model") : arguments->model);
       const Model model = read_model(file);
       context.report.update(card_json(model));
       context.report["file"] = file.string();

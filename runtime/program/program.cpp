@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -89,7 +90,7 @@ int fail(Context& context, const Error& error) {
 int report_usage(Context& context, const CLI::App& app, const CLI::ParseError& e) {
   const CLI::App* verb = app.get_subcommands().empty() ? &app : app.get_subcommands().front();
   if (e.get_name() == "CallForHelp" || e.get_name() == "CallForAllHelp") {
-    std::fputs(verb->help().c_str(), stdout);
+    std::fputs(verb->help(verb == &app ? "unblur" : "unblur " + verb->get_name()).c_str(), stdout);
     return 0;
   }
   if (e.get_name() == "CallForVersion") {
@@ -116,6 +117,11 @@ int parse_and_run(int argc, char** argv, Context& context) {
   add_benchmark(app, context);
   add_config(app, context);
   try {
+    const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
+    const auto is_verb = [&](const CLI::App* v) { return v->check_name(argv[1]); };
+    if (argc > 1 && argv[1][0] != '-' && std::none_of(verbs.begin(), verbs.end(), is_verb)) {
+      throw UsageError(fmt::format("no verb '{}' (see `unblur --help`)", argv[1]));
+    }
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return report_usage(context, app, e);

@@ -149,6 +149,21 @@ void copy_rows(const std::uint8_t* from, std::ptrdiff_t from_stride, std::uint8_
   for (int y = 0; y < rows; ++y) std::memcpy(to + y * to_stride, from + y * from_stride, bytes);
 }
 
+/// A picture with buffers of zeros: av_write_image_line2 sets bits, it clears none.
+FramePtr blank_picture(AVPixelFormat format, const FrameFormat& size) {
+  FramePtr picture = make_frame();
+  picture->format = format;
+  picture->width = size.width;
+  picture->height = size.height;
+  if (const int code = av_frame_get_buffer(picture.get(), 0); code < 0) {
+    throw ProcessingError("no memory for a picture: " + error_text(code));
+  }
+  for (const AVBufferRef* buffer : picture->buf) {
+    if (buffer != nullptr) std::memset(buffer->data, 0, buffer->size);
+  }
+  return picture;
+}
+
 int sws_matrix(ColourMatrix matrix) {
   switch (matrix) {
     case ColourMatrix::kBt601:
@@ -250,23 +265,14 @@ void PixelConverter::to_frame(const AVFrame& picture, Frame& out) {
     unpack(picture, d, out);
     return;
   }
-  const FramePtr middle = make_frame();
-  middle->format = native_format(out.format);
-  middle->width = out.format.width;
-  middle->height = out.format.height;
-  if (const int code = av_frame_get_buffer(middle.get(), 0); code < 0) throw InputError(error_text(code));
+  const FramePtr middle = blank_picture(native_format(out.format), out.format);
   scale(picture, *middle, out.format.colour, out.format.colour);
   unpack(*middle, descriptor(static_cast<AVPixelFormat>(middle->format)), out);
 }
 
 FramePtr PixelConverter::to_picture(const Frame& frame, AVPixelFormat format) {
   const FrameFormat& f = frame.format;
-  FramePtr picture = make_frame();
-  picture->format = format;
-  picture->width = f.width;
-  picture->height = f.height;
-  if (const int code = av_frame_get_buffer(picture.get(), 0); code < 0)
-    throw ProcessingError(error_text(code));
+  FramePtr picture = blank_picture(format, f);
   const AVPixFmtDescriptor& d = descriptor(format);
   const FrameFormat holds = format_of(format, f.width, f.height);
   const bool planar_rgb = f.layout == PixelLayout::kRgb && f.bit_depth > 8 && f.bit_depth < 16;
@@ -281,12 +287,7 @@ FramePtr PixelConverter::to_picture(const Frame& frame, AVPixelFormat format) {
     pack(frame, d, *picture);
   } else {
     const AVPixelFormat own = native_format(f);
-    const FramePtr middle = make_frame();
-    middle->format = own;
-    middle->width = f.width;
-    middle->height = f.height;
-    if (const int code = av_frame_get_buffer(middle.get(), 0); code < 0)
-      throw ProcessingError(error_text(code));
+    const FramePtr middle = blank_picture(own, f);
     pack(frame, descriptor(own), *middle);
     ColourDescription target = f.colour;
     if (holds.layout == PixelLayout::kRgb) target.range = ColourRange::kFull;
