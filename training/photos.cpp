@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 
 std::vector<fs::path> pictures_below(const fs::path& folder) {
   std::error_code error;
+  if (fs::is_regular_file(folder, error)) return {folder};
   if (!fs::is_directory(folder, error)) throw InputError(folder.string() + ": no such folder of pictures");
   std::vector<fs::path> found;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
@@ -23,6 +24,10 @@ std::vector<fs::path> pictures_below(const fs::path& folder) {
   }
   std::sort(found.begin(), found.end());
   return found;
+}
+
+std::string name_below(const fs::path& folder, const fs::path& path) {
+  return path == folder ? path.filename().string() : path.lexically_relative(folder).generic_string();
 }
 
 bool is_excluded(const PhotoOptions& options, const std::string& relative, const std::string& file_name) {
@@ -115,7 +120,7 @@ Photo load_photo(const fs::path& path, std::string name) {
 PhotoLibrary::PhotoLibrary(const PhotoOptions& options) {
   for (const fs::path& folder : options.folders) {
     for (const fs::path& path : pictures_below(folder)) {
-      const std::string relative = path.lexically_relative(folder).generic_string();
+      const std::string relative = name_below(folder, path);
       const std::string file_name = path.filename().string();
       if (is_excluded(options, relative, file_name)) continue;
       const bool validation = is_validation_name(file_name);
@@ -126,7 +131,7 @@ PhotoLibrary::PhotoLibrary(const PhotoOptions& options) {
   }
   for (const fs::path& folder : options.cutouts) {
     for (const fs::path& path : pictures_below(folder)) {
-      Photo photo = load_photo(path, path.lexically_relative(folder).generic_string());
+      Photo photo = load_photo(path, name_below(folder, path));
       if (!photo.alpha.empty()) cutouts_.push_back(std::move(photo));
     }
   }

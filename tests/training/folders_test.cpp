@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "folders.h"
+
+#include <ATen/Functions.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "clip_folder.h"
+#include "graph/error.h"
+#include "media/image_file.h"
+#include "preview.h"
+#include "test_photos.h"
+
+namespace unblur {
+namespace {
+
+class Folders : public testing::Test {
+ protected:
+  Folders() : root_(std::filesystem::temp_directory_path() / ("unblur_folders_" + std::to_string(getpid()))) {
+    std::filesystem::remove_all(root_);
+    std::filesystem::create_directories(root_);
+  }
+  ~Folders() override { std::filesystem::remove_all(root_); }
+
+  void put(const std::string& path, int value, int width = 40, int height = 24) const {
+    std::filesystem::create_directories((root_ / path).parent_path());
+    write_png(root_ / path, frame_from_tensor(torch::full({3, height, width}, value, torch::kUInt8)));
+  }
+  std::filesystem::path root_;
+};
+
+TEST_F(Folders, RedsGoproAndDvdLayoutsAreFound) {
+  for (const std::string frame : {"00000001.png", "00000000.png", "00000002.png"}) {
+    put("reds/000/blur/" + frame, 10);
+    put("reds/000/sharp/" + frame, 20);
+  }
+  put("gopro/GOPR1/blur/1.png", 1);
+  put("gopro/GOPR1/blur_gamma/1.png", 2);
+  put("gopro/GOPR1/sharp/1.png", 3);
+  put("dvd/clip/input/00001.png", 4);
+  put("dvd/clip/GT/00001.png", 5);
+  const auto sequences = find_pairs(root_);
+  ASSERT_EQ(sequences.size(), 3U);
+  EXPECT_EQ(sequences[0].name, "dvd/clip");
+  EXPECT_EQ(sequences[1].name, "gopro/GOPR1");
+  EXPECT_EQ(sequences[2].name, "reds/000");
+  ASSERT_EQ(sequences[2].frames.size(), 3U);
+  EXPECT_EQ(sequences[2].frames[0].blurred.filename(), "00000000.png");
+  const Clip dvd = load_pairs(sequences[0]);
+  EXPECT_EQ(dvd.blurred[0][0][0][0].item<int>(), 4);
+  EXPECT_EQ(dvd.sharp[0][0][0][0].item<int>(), 5);
+  EXPECT_EQ(load_pairs(sequences[1]).blurred[0][0][0][0].item<int>(), 1);
+  EXPECT_EQ(load_pairs(find_pairs(root_, true)[1]).blurred[0][0][0][0].item<int>(), 2);
+  EXPECT_EQ(load_pairs(sequences[2], 1, 5).blurred.size(0), 2);
+}
+
+TEST_F(Folders, SinglePairsAreSequencesOfOneFrame) {
+  put("pairs/flower_blur.png", 7);
+  put("pairs/flower_sharp.png", 8);
+  put("pairs/other.png", 9);
+  const auto sequences = find_pairs(root_);
+  ASSERT_EQ(sequences.size(), 1U);
+  EXPECT_EQ(sequences[0].name, "pairs/flower");
+  SynthesisOptions options;
+  options.frames = 3;
+  options.width = options.height = 16;
+  const Clip clip = draw_pair_clip(sequences, options, 1, 0);
+  EXPECT_EQ(clip.blurred.sizes(), (torch::IntArrayRef{3, 3, 16, 16}));
+  EXPECT_EQ(clip.visible.sum().item<double>(), 0);
+}
+
+TEST_F(Folders, BadFoldersAreInputErrors) {
+  EXPECT_THROW(find_pairs(root_ / "none"), InputError);
+  EXPECT_THROW(find_pairs(root_), InputError);
+  put("a/blur/1.png", 1);
+  put("a/sharp/2.png", 1);
+  EXPECT_THROW(find_pairs(root_), InputError);
+}
+
+TEST_F(Folders, SizesMustAgree) {
+  put("a/blur/1.png", 1);
+  put("a/sharp/1.png", 1, 44, 24);
+  EXPECT_THROW(load_pairs(find_pairs(root_)[0]), InputError);
+}
+
+TEST_F(Folders, SynthesisedClipsComeBackAsPairs) {
+  Photo photo = wave_photo(240, 200, 1);
+  const std::filesystem::path file = root_ / "photo.png";
+  write_png(file, frame_from_tensor(
+                      torch::from_blob(photo.rgb.data(), {200, 240, 3}, torch::kUInt8).permute({2, 0, 1})));
+  SynthRequest request;
+  request.photos.folders = {file};
+  request.photos.split = Split::kAll;
+  request.clips.width = request.clips.height = 64;
+  request.clips.frames = 3;
+  request.clips.repeated_frame = 0;
+  request.count = 2;
+  request.output = root_ / "out";
+  request.preview = root_ / "sheet.png";
+  write_clips(request);
+  const PhotoLibrary library(request.photos);
+  const Clip made = synthesise(request.clips, library, request.seed, 1);
+  const auto sequences = find_pairs(root_ / "out");
+  ASSERT_EQ(sequences.size(), 2U);
+  EXPECT_EQ(sequences[1].name, "clip_0001");
+  const Clip back = load_pairs(sequences[1]);
+  EXPECT_TRUE(torch::equal(back.blurred, made.blurred));
+  EXPECT_TRUE(torch::equal(back.sharp, made.sharp));
+  EXPECT_TRUE(torch::equal(read_flo(root_ / "out/clip_0001/flow/00000002.flo"), made.flow[2]));
+  EXPECT_TRUE(std::filesystem::exists(root_ / "out/clip_0000/meta.json"));
+  EXPECT_EQ(read_image(root_ / "sheet.png").frame.format.height, 2 * (64 + 4));
+}
+
+}  // namespace
+}  // namespace unblur
