@@ -19,7 +19,7 @@ Vec8 operand(int slot, int spread, Item item) {
     const vec4 s = vec4(load1(slot, element(slot, x, y, 0)));
     return Vec8(s, s);
   }
-  return load8(slot, element(slot, x, y, item.channel));
+  return load_block(slot, element(slot, x, y, item.channel));
 }
 
 vec4 binary(vec4 a, vec4 b) {

@@ -2,9 +2,8 @@
 // Operators that only move samples: concat and slice at channels that are no multiple of 8, pixel shuffle
 // and unshuffle in both orders, k x k neighbourhoods. Each output channel is one scalar load: a gather on
 // lavapipe costs the same per component however it is written, and these kernels touch few channels.
-// Slots: inputs, out. Words from kWordOwn. Concat: first output channel of operands 1 to 4; slice, a concat
-// of one: minus the first channel it takes. Else: factor or k, its inverse as float, channels that form a
-// unit of the output, the inverse of that number.
+// Slots: inputs, out. Words from kWordOwn: first channel of operands 1 to 4 in the concatenation; for a
+// single operand minus the first channel that is taken.
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -12,9 +11,14 @@
 
 layout(constant_id = kSpecOwn) const int kMove = kMoveConcat;
 layout(constant_id = kSpecOwn + 1) const int kOperands = 1;
-layout(constant_id = kSpecOwn + 2) const int kOrder = 0;  // ShuffleOrder
+layout(constant_id = kSpecOwn + 2) const int kFactor = 1;  // of the shuffle, or the neighbourhood's side
+layout(constant_id = kSpecOwn + 3) const int kUnit = 1;    // output channels that belong together
 
-float concat(Item item, int c) {
+int divide_by_factor(int i) { return divide_small(i, 1.0 / float(kFactor)); }
+int divide_by_unit(int i) { return divide_small(i, 1.0 / float(kUnit)); }
+
+/// Sample of the operands' concatenation.
+float load_joined(int x, int y, int c) {
   int slot = 0, first = kOperands == 1 ? word(kWordOwn) : 0;
   int stride = view_stride(0), offset = view_offset(0);
   [[unroll]] for (int k = 1; k < kOperands; ++k) {
@@ -26,47 +30,41 @@ float concat(Item item, int c) {
       offset = view_offset(k);
     }
   }
-  return load1_any(slot, (item.y * view_width(0) + item.x) * stride + offset + c - first);
+  return load1_any(slot, (y * view_width(0) + x) * stride + offset + c - first);
 }
 
-/// out[c](y,x) = in[channel](y / r, x / r): the channel depends on where in its block the pixel lies.
+/// out[c](y,x) = in[channel](y / r, x / r): the channel depends on where in its block the pixel lies. kUnit is
+/// the number of samples of a block for the order channel-major, 1 for block-major.
 float shuffle(Item item, int c) {
-  const int r = word(kWordOwn);
-  const float inverse = word_float(kWordOwn + 1);
-  const int x = divide_small(item.x, inverse), y = divide_small(item.y, inverse);
-  const int phase = (item.y - y * r) * r + item.x - x * r;
-  const int channel = kOrder == 0 ? c * r * r + phase : phase * word(kWordChannels) + c;
-  return load1(0, element(0, x, y, channel));
+  const int x = divide_by_factor(item.x), y = divide_by_factor(item.y);
+  const int phase = (item.y - y * kFactor) * kFactor + item.x - x * kFactor;
+  return load_joined(x, y, kUnit == 1 ? phase * word(kWordChannels) + c : c * kUnit + phase);
 }
 
-/// out[(c, phase)](y,x) = in[c](y * r + phase / r, x * r + phase % r).
+/// out[(c, phase)](y,x) = in[c](y * r + phase / r, x * r + phase % r); kUnit phases, or kUnit channels, are
+/// neighbours in the output.
 float unshuffle(Item item, int c) {
-  const int r = word(kWordOwn), unit = word(kWordOwn + 2);
-  const int high = divide_small(c, word_float(kWordOwn + 3));
-  const int low = c - high * unit;
-  const int channel = kOrder == 0 ? high : low, phase = kOrder == 0 ? low : high;
-  const int dy = divide_small(phase, word_float(kWordOwn + 1));
-  return load1(0, element(0, item.x * r + phase - dy * r, item.y * r + dy, channel));
+  const int high = divide_by_unit(c), low = c - high * kUnit;
+  const int channel = kMove == kMoveUnshuffle ? high : low, phase = kMove == kMoveUnshuffle ? low : high;
+  const int dy = divide_by_factor(phase);
+  return load_joined(item.x * kFactor + phase - dy * kFactor, item.y * kFactor + dy, channel);
 }
 
 float neighbourhood(Item item, int c) {
-  const int k = word(kWordOwn), unit = word(kWordOwn + 2);
-  const int channel = divide_small(c, word_float(kWordOwn + 3));
-  const int tap = c - channel * unit;
-  const int ky = divide_small(tap, word_float(kWordOwn + 1));
+  const int channel = divide_by_unit(c), tap = c - channel * kUnit;
+  const int ky = divide_by_factor(tap);
   const int w = view_width(0), h = view_height(0);
-  const int x = item.x + tap - ky * k - k / 2, y = item.y + ky - k / 2;
-  const bool inside = x >= 0 && x < w && y >= 0 && y < h;
-  const float v = load1(0, element(0, clamp(x, 0, w - 1), clamp(y, 0, h - 1), channel));
-  return inside ? v : 0.0;
+  const int x = item.x + tap - ky * kFactor - kFactor / 2, y = item.y + ky - kFactor / 2;
+  const float v = load_joined(clamp(x, 0, w - 1), clamp(y, 0, h - 1), channel);
+  return x >= 0 && x < w && y >= 0 && y < h ? v : 0.0;
 }
 
 float sample_of(Item item, int c) {
   switch (kMove) {
-    case kMoveConcat: return concat(item, c);
+    case kMoveConcat: return load_joined(item.x, item.y, c);
     case kMoveShuffle: return shuffle(item, c);
-    case kMoveUnshuffle: return unshuffle(item, c);
-    default: return neighbourhood(item, c);
+    case kMoveNeighbourhood: return neighbourhood(item, c);
+    default: return unshuffle(item, c);
   }
 }
 
@@ -75,7 +73,7 @@ void main() {
   const int last = word(kWordChannels) - 1;
   float v[8];
   [[unroll]] for (int e = 0; e < 8; ++e) {  // padding channels repeat the last one; the store zeroes them
-    v[e] = sample_of(item, min(item.channel + e, last));
+    v[e] = kNarrow == 1 && e >= 4 ? 0.0 : sample_of(item, min(item.channel + e, last));
   }
   store_item(item, Vec8(vec4(v[0], v[1], v[2], v[3]), vec4(v[4], v[5], v[6], v[7])), kOperands);
 }

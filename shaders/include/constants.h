@@ -32,7 +32,8 @@ UNBLUR_CONST kSpecShuffle = 14;       // factor of the pixel shuffle in the stor
 UNBLUR_CONST kSpecShuffleOrder = 15;  // ShuffleOrder
 UNBLUR_CONST kSpecGroupX = 16;        // workgroup size
 UNBLUR_CONST kSpecGroupY = 17;
-UNBLUR_CONST kSpecOwn = 18;  // first id that a shader family may use for itself
+UNBLUR_CONST kSpecNarrow = 18;  // view.glsl: 1: at most 4 channels, so blocks are half empty
+UNBLUR_CONST kSpecOwn = 19;     // first id that a shader family may use for itself
 
 // ---- UnaryKind + 1 ----
 UNBLUR_CONST kUnaryNone = 0;
@@ -69,8 +70,9 @@ UNBLUR_CONST kAffineChannel = 2;   // a buffer
 // ---- rearrange ----
 UNBLUR_CONST kMoveConcat = 0;  // and slice
 UNBLUR_CONST kMoveShuffle = 1;
-UNBLUR_CONST kMoveUnshuffle = 2;
-UNBLUR_CONST kMoveNeighbourhood = 3;
+UNBLUR_CONST kMoveUnshuffle = 2;       // channel-major
+UNBLUR_CONST kMoveUnshuffleBlocks = 3;  // block-major
+UNBLUR_CONST kMoveNeighbourhood = 4;
 
 // ---- channels ----
 UNBLUR_CONST kChannelsSum = 0;
@@ -79,6 +81,7 @@ UNBLUR_CONST kChannelsMax = 2;
 UNBLUR_CONST kChannelsSoftmax = 3;
 UNBLUR_CONST kChannelsCentred = 4;
 UNBLUR_CONST kChannelsRms = 5;
+UNBLUR_CONST kChannelsMaxHeld = 8;
 
 // ---- reduce_space ----
 UNBLUR_CONST kReduceSum = 0;

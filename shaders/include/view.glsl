@@ -5,6 +5,8 @@
 #define UNBLUR_VIEW_GLSL
 #include "interface.glsl"
 
+layout(constant_id = kSpecNarrow) const int kNarrow = 0;
+
 int view_width(int slot) { return word(kWordViews + 2 * slot) & 0xffff; }
 int view_height(int slot) { return int(push.words[kWordViews + 2 * slot] >> 16); }
 int view_stride(int slot) { return word(kWordViews + 2 * slot + 1) & 0xffff; }
@@ -55,6 +57,9 @@ Item this_item(int out_slot) {
   item.inside = index <= last;
   return item;
 }
+
+/// load8 of an operand with the output's channels: pictures and flows skip the padding half.
+Vec8 load_block(int slot, int i) { return kNarrow == 1 ? Vec8(load4(slot, i), vec4(0)) : load8(slot, i); }
 
 /// Stores a block with zeros in the padding channels.
 void store_item(Item item, Vec8 x, int out_slot) {

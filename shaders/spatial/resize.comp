@@ -40,15 +40,15 @@ void main() {
   float fx, fy;
   const int x0 = source(item.x, view_width(kOutSlot), w, fx);
   const int y0 = source(item.y, view_height(kOutSlot), h, fy);
-  const Vec8 a = load8(0, element(0, x0, y0, item.channel));
+  const Vec8 a = load_block(0, element(0, x0, y0, item.channel));
   if (kBilinear == 0) {
     store_item(item, a, kOutSlot);
     return;
   }
   const int x1 = min(x0 + 1, w - 1), y1 = min(y0 + 1, h - 1);
-  const Vec8 b = load8(0, element(0, x1, y0, item.channel));
-  const Vec8 c = load8(0, element(0, x0, y1, item.channel));
-  const Vec8 d = load8(0, element(0, x1, y1, item.channel));
+  const Vec8 b = load_block(0, element(0, x1, y0, item.channel));
+  const Vec8 c = load_block(0, element(0, x0, y1, item.channel));
+  const Vec8 d = load_block(0, element(0, x1, y1, item.channel));
   Vec8 v;
   v.lo = blend(blend(a.lo, b.lo, fx), blend(c.lo, d.lo, fx), fy);
   v.hi = blend(blend(a.hi, b.hi, fx), blend(c.hi, d.hi, fx), fy);

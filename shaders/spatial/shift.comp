@@ -17,7 +17,7 @@ void main() {
   const Item item = this_item(kOutSlot);
   const int w = view_width(0), h = view_height(0);
   const int x = item.x - word(kWordOwn + 1), y = item.y - word(kWordOwn);
-  Vec8 v = load8(0, element(0, inside(x, w), inside(y, h), item.channel));
+  Vec8 v = load_block(0, element(0, inside(x, w), inside(y, h), item.channel));
   if (kBorder == kBorderZero && (x < 0 || x >= w || y < 0 || y >= h)) v = Vec8(vec4(0), vec4(0));
   store_item(item, v, kOutSlot);
 }

@@ -37,10 +37,10 @@ void main() {
   const vec2 flow = word_float(kWordOwn) * load2(1, element(1, item.x, item.y, 0));
   const Taps tx = taps_at(float(item.x) + flow.x, view_width(0));
   const Taps ty = taps_at(float(item.y) + flow.y, view_height(0));
-  const Vec8 a = load8(0, element(0, tx.a, ty.a, item.channel));
-  const Vec8 b = load8(0, element(0, tx.b, ty.a, item.channel));
-  const Vec8 c = load8(0, element(0, tx.a, ty.b, item.channel));
-  const Vec8 d = load8(0, element(0, tx.b, ty.b, item.channel));
+  const Vec8 a = load_block(0, element(0, tx.a, ty.a, item.channel));
+  const Vec8 b = load_block(0, element(0, tx.b, ty.a, item.channel));
+  const Vec8 c = load_block(0, element(0, tx.a, ty.b, item.channel));
+  const Vec8 d = load_block(0, element(0, tx.b, ty.b, item.channel));
   const float wa = tx.wa * ty.wa, wb = tx.wb * ty.wa, wc = tx.wa * ty.wb, wd = tx.wb * ty.wb;
   Vec8 v;
   v.lo = wa * a.lo + wb * b.lo + wc * c.lo + wd * d.lo;

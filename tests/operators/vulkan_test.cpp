@@ -31,9 +31,7 @@ Step make_step(const OperatorCase& c, const OperatorData& data, Storage storage)
 }
 
 SingleOpResult run(const Step& step, const OperatorData& data, int row_step = 0) {
-  std::optional<Kernel> made = make_spatial(step, test::device()->caps());
-  if (!made) made = make_elementwise(step, test::device()->caps());
-  const Kernel& kernel = made.value();
+  const Kernel kernel = make_kernel(step, test::device()->caps());
   const SingleOpResult result =
       run_kernel(test::device(), test::pipelines(), step, kernel, data.inputs, {.row_step = row_step});
   EXPECT_TRUE(result.padding_is_zero) << step.name << " with " << kernel.shader;
@@ -80,9 +78,7 @@ std::vector<std::string> operators_of_the_table() {
   std::vector<std::string> names;
   for (const OperatorCase& c : unblur::test::operator_cases()) {
     const std::string name(op_name(c.op));
-    const bool convolution =
-        std::holds_alternative<op::Conv2d>(c.op) || std::holds_alternative<op::ConvTranspose2d>(c.op);
-    if (!convolution && std::ranges::find(names, name) == names.end()) names.push_back(name);
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
   return names;
 }
@@ -104,6 +100,21 @@ TEST(VulkanOperatorsTest, WarpSurvivesAnyFlow) {
     Step step = make_step(plain, data, Storage::kF32);
     step.op = op::Warp{1.0F, border};
     EXPECT_EQ(run(step, data).values.size(), 240U);
+  }
+}
+
+/// Kernels of moves take several operands for their concatenation.
+TEST(VulkanOperatorsTest, UnshuffleOfSeveralOperandsJoinsThem) {
+  const OperatorCase joined{
+      .name = "joined", .op = op::Concat{}, .inputs = {{3, 6, 10}, {3, 6, 10}, {9, 6, 10}}};
+  const OperatorData data = unblur::test::make_data(joined, false);
+  for (const auto order : {op::ShuffleOrder::kChannelMajor, op::ShuffleOrder::kBlockMajor}) {
+    const op::PixelUnshuffle unshuffle{2, order};
+    OperatorData expected = data;
+    expected.truth = evaluate_reference(unshuffle, std::span(&data.truth, 1));
+    Step step = make_step(joined, expected, Storage::kF32);
+    step.op = unshuffle;
+    EXPECT_EQ(unblur::test::largest_error(run(step, expected).values, expected.truth), 0);
   }
 }
 

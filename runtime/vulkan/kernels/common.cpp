@@ -46,6 +46,8 @@ Specialization::Specialization(const Step& step, int group_x, int group_y) {
   set(shader::kSpecShuffleOrder, static_cast<int>(e.shuffle_order));
   set(shader::kSpecGroupX, group_x);
   set(shader::kSpecGroupY, group_y);
+  const bool narrow = !step.inputs.empty() && step.inputs[0].c <= 4 && step.output.c <= 4;
+  set(shader::kSpecNarrow, narrow ? 1 : 0);
 }
 
 void Specialization::set(int id, int value) {

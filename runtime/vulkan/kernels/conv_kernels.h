@@ -4,6 +4,8 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include "vulkan/kernels/conv_pack.h"
 
@@ -23,5 +25,8 @@ struct ConvStep {
 [[nodiscard]] std::optional<Kernel> make_conv_small(const ConvStep& conv);
 [[nodiscard]] std::optional<Kernel> make_conv_dw(const ConvStep& conv);
 [[nodiscard]] std::optional<Kernel> make_conv_direct(const ConvStep& conv);
+
+/// Their names, what `forced` may be for a convolution.
+[[nodiscard]] std::vector<std::string_view> convolution_kernels();
 
 }  // namespace unblur::vk

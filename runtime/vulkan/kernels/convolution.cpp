@@ -62,4 +62,10 @@ std::optional<Kernel> make_convolution(const Step& step, const Caps& caps, const
   return make_conv_direct(conv);
 }
 
+std::vector<std::string_view> convolution_kernels() {
+  std::vector<std::string_view> names;
+  for (const Family& family : kFamilies) names.push_back(family.name);
+  return names;
+}
+
 }  // namespace unblur::vk

@@ -71,46 +71,37 @@ struct Elementwise {
     return kernel;
   }
 
-  // ---- rearrange.comp ----
-  [[nodiscard]] Kernel rearrange(int move, int operands, op::ShuffleOrder order, const Words& words) const {
+  // ---- rearrange.comp: several operands stand for their concatenation ----
+  [[nodiscard]] Kernel rearrange(int move, int factor = 1, int unit = 1, int first = 0) const {
     Specialization spec(step, group);
     spec.set(shader::kSpecOwn, move);
-    spec.set(shader::kSpecOwn + 1, operands);
-    spec.set(shader::kSpecOwn + 2, static_cast<int>(order));
-    return pixel_kernel("rearrange", std::move(spec), words, step, group);
-  }
-  Kernel operator()(const op::Concat&) const {
+    spec.set(shader::kSpecOwn + 1, output_slot(step));
+    spec.set(shader::kSpecOwn + 2, factor);
+    spec.set(shader::kSpecOwn + 3, unit);
     Words words = view_words(step);
+    set_word(words, 0, -first);
     int start = 0;
     for (int i = 0; i + 1 < output_slot(step); ++i) {
       start += step.inputs[static_cast<std::size_t>(i)].c;
       set_word(words, i, start);
     }
-    return rearrange(shader::kMoveConcat, output_slot(step), {}, words);
+    return pixel_kernel("rearrange", std::move(spec), words, step, group);
   }
+  Kernel operator()(const op::Concat&) const { return rearrange(shader::kMoveConcat); }
   Kernel operator()(const op::Slice& op) const {
-    Words words = view_words(step);
-    if (op.begin == 0)
-      return pixel_kernel("elementwise", elementwise(shader::kBinaryNone), words, step, group);
-    set_word(words, 0, -op.begin);
-    return rearrange(shader::kMoveConcat, 1, {}, words);
-  }
-  [[nodiscard]] Words shuffle_words(int factor, int unit) const {
-    Words words = view_words(step);
-    set_word(words, 0, factor);
-    set_word(words, 1, 1.0F / static_cast<float>(factor));
-    set_word(words, 2, unit);
-    set_word(words, 3, 1.0F / static_cast<float>(unit));
-    return words;
+    if (op.begin != 0) return rearrange(shader::kMoveConcat, 1, 1, op.begin);
+    return pixel_kernel("elementwise", elementwise(shader::kBinaryNone), view_words(step), step, group);
   }
   Kernel operator()(const op::PixelShuffle& op) const {
-    return rearrange(shader::kMoveShuffle, 1, op.order, shuffle_words(op.factor, step.output.c));
+    const bool channel_major = op.order == op::ShuffleOrder::kChannelMajor;
+    return rearrange(shader::kMoveShuffle, op.factor, channel_major ? op.factor * op.factor : 1);
   }
   Kernel operator()(const op::PixelUnshuffle& op) const {
-    // Output channels count phases inside channels, or channels inside phases.
-    const bool channel_major = op.order == op::ShuffleOrder::kChannelMajor;
-    const int unit = channel_major ? op.factor * op.factor : step.inputs[0].c;
-    return rearrange(shader::kMoveUnshuffle, 1, op.order, shuffle_words(op.factor, unit));
+    const int phases = op.factor * op.factor;
+    if (op.order == op::ShuffleOrder::kChannelMajor) {
+      return rearrange(shader::kMoveUnshuffle, op.factor, phases);
+    }
+    return rearrange(shader::kMoveUnshuffleBlocks, op.factor, step.output.c / phases);
   }
 
   // ---- channels.comp ----
@@ -123,6 +114,9 @@ struct Elementwise {
     set_word(words, 0, 1.0F / static_cast<float>(step.inputs[0].c));
     set_word(words, 1, eps);
     set_word(words, 2, step.inputs[0].c);
+    const int blocks = blocks_of(step.inputs[0].c);
+    spec.set(shader::kSpecOwn + 1, blocks <= shader::kChannelsMaxHeld ? blocks : 0);
+    spec.set(shader::kSpecNarrow, step.inputs[0].c <= 4 ? 1 : 0);
     return pixel_kernel("channels", std::move(spec), words, step, group);
   }
   Kernel operator()(const op::ReduceChannels& op) const {

@@ -49,13 +49,9 @@ struct Spatial {
     Specialization spec(step, group);
     spec.set(shader::kSpecOwn, shader::kMoveNeighbourhood);
     spec.set(shader::kSpecOwn + 1, 1);
-    Words words = view_words(step);
-    const int taps = op.kernel * op.kernel;
-    set_word(words, 0, op.kernel);
-    set_word(words, 1, 1.0F / static_cast<float>(op.kernel));
-    set_word(words, 2, taps);
-    set_word(words, 3, 1.0F / static_cast<float>(taps));
-    return pixel_kernel("rearrange", std::move(spec), words, step, group);
+    spec.set(shader::kSpecOwn + 2, op.kernel);
+    spec.set(shader::kSpecOwn + 3, op.kernel * op.kernel);
+    return pixel_kernel("rearrange", std::move(spec), view_words(step), step, group);
   }
 
   Kernel operator()(const op::Pad& op) const { return shift(op.margins.top, op.margins.left, op.border); }
