@@ -57,6 +57,8 @@ void check(const OperatorCase& c) {
   step.output = inside_wider(step.output, 16, 8);
   EXPECT_EQ(run(step, data, 3).values, whole.values) << "row strips in wider buffers";
 
+  // Convolutions compile slowly, and vulkan.convolution has them in fp16.
+  if (op_name(c.op).starts_with("conv")) return;
   const OperatorData half = unblur::test::make_data(c, true);
   EXPECT_LE(
       unblur::test::largest_error(run(make_step(c, half, Storage::kF16Packed), half).values, half.truth),
