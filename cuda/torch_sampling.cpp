@@ -88,12 +88,13 @@ Tensor pixel_volume(const Tensor& previous, const Tensor& current, const Tensor&
   const Tensor candidates = grey(previous).reshape({n, h * w}), fallback = grey(current);
   const auto matched = [](const Tensor& position, std::int64_t size) {
     const double far = static_cast<double>(size) + 1e4;  // keeps the integer range; far outside either way
-    return position.detach().clamp(-far, far).trunc().to(at::kLong);
+    return position.clamp(-far, far).trunc().to(at::kLong);
   };
+  const Tensor motion = flow.detach().to(at::kFloat);  // the sum in float32 is part of the definition
   // Padded by the radius so that every neighbour exists; `inside` says which ones the frame has.
   const auto bordered = [r](const Tensor& t) { return at::constant_pad_nd(t, {r, r, r, r}); };
-  const Tensor mx = bordered(matched(flow.select(1, 0) + columns(w, flow.options()), w));
-  const Tensor my = bordered(matched(flow.select(1, 1) + rows(h, flow.options()), h));
+  const Tensor mx = bordered(matched(motion.select(1, 0) + columns(w, motion.options()), w));
+  const Tensor my = bordered(matched(motion.select(1, 1) + rows(h, motion.options()), h));
   const Tensor inside = bordered(at::ones({1, h, w}, mx.options())).to(at::kBool);
 
   std::vector<Tensor> out;

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "golden.h"
+
+namespace unblur::golden {
+
+Case::Case(const std::filesystem::path& path) : content_(read_safetensors(path)) {
+  const auto text = [&](const char* key) {
+    const auto found = content_.metadata.find(key);
+    if (found == content_.metadata.end()) throw CaseError(fmt::format("metadata has no '{}'", key));
+    return found->second;
+  };
+  system_ = text("system");
+  kind_ = text("kind");
+}
+
+std::vector<std::string> Case::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : content_.tensors) names.push_back(name);
+  return names;
+}
+
+const Tensor& Case::input(const std::string& name) {
+  const auto found = content_.tensors.find(name);
+  if (found == content_.tensors.end()) throw CaseError(fmt::format("tensor '{}' is missing", name));
+  known_.insert(name);
+  return found->second;
+}
+
+nlohmann::json Case::metadata(const std::string& key) const {
+  const auto found = content_.metadata.find(key);
+  if (found == content_.metadata.end()) throw CaseError(fmt::format("metadata has no '{}'", key));
+  nlohmann::json value = nlohmann::json::parse(found->second, nullptr, false);
+  if (!value.is_discarded()) return value;
+  if (found->second.find_first_of("{}[]\" ") == std::string::npos) return found->second;
+  throw CaseError(fmt::format("metadata '{}' is neither JSON nor a single word", key));
+}
+
+nlohmann::json Case::config(const std::string& key) const {
+  const nlohmann::json all = metadata("config");
+  if (!all.is_object() || !all.contains(key)) throw CaseError(fmt::format("config has no '{}'", key));
+  return all.at(key);
+}
+
+void Case::require(const std::string& key, const nlohmann::json& value) const {
+  const nlohmann::json stored = config(key);
+  if (stored != value) {
+    throw CaseError(
+        fmt::format("config '{}' is {}, this kind computes {}", key, stored.dump(), value.dump()));
+  }
+}
+
+void Case::compare(const std::string& name, const Tensor& got, double bound) {
+  known_.insert(name);
+  const auto found = content_.tensors.find(name);
+  if (found == content_.tensors.end()) return;
+  const Tensor& stored = found->second;
+  if (stored.dims != got.dims) {
+    throw CaseError(
+        fmt::format("'{}' is {}, stored is {}", name, to_string(got.dims), to_string(stored.dims)));
+  }
+  const std::vector<float> a = got.to_floats(), b = stored.to_floats();
+  double error = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double d = std::abs(double{a[i]} - double{b[i]});
+    error = std::isnan(d) ? std::numeric_limits<double>::infinity() : std::max(error, d);
+  }
+  comparisons_.push_back({name, error, bound});
+}
+
+std::vector<std::string> Case::unknown_tensors() const {
+  std::vector<std::string> unknown;
+  for (const auto& [name, tensor] : content_.tensors) {
+    if (!known_.contains(name)) unknown.push_back(name);
+  }
+  return unknown;
+}
+
+TensorMap run_batch(Backend& backend, const Model& model, const TensorMap& inputs) {
+  TensorMap all;
+  const std::int64_t batch = inputs.begin()->second.dims.at(0);
+  for (std::int64_t n = 0; n < batch; ++n) {
+    TensorMap sample;
+    for (const auto& [name, tensor] : inputs) {
+      Dims dims = tensor.dims;
+      dims.at(0) = 1;
+      const std::vector<float> values = tensor.to_floats();
+      const auto count = static_cast<std::size_t>(element_count(dims));
+      sample[name] =
+          Tensor::from_floats(dims, std::span(values).subspan(static_cast<std::size_t>(n) * count, count));
+    }
+    for (const auto& [name, tensor] : backend.run_tensors(model, sample, nullptr, Precision::kFp32)) {
+      Tensor& joined = all[name];
+      joined.dims = tensor.dims;
+      joined.dims.at(0) = n + 1;
+      joined.bytes.insert(joined.bytes.end(), tensor.bytes.begin(), tensor.bytes.end());
+    }
+  }
+  return all;
+}
+
+Tensor run_operator(Backend& backend, const Op& op, const std::vector<Tensor>& operands) {
+  Model model;
+  TensorMap inputs;
+  std::vector<Value> values;
+  for (const Tensor& operand : operands) {
+    const std::string name = fmt::format("operand{}", inputs.size());
+    const int channels = static_cast<int>(operand.dims.at(1));
+    values.push_back(model.graph.add(name, op::Input{.name = name, .channels = channels}));
+    inputs[name] = operand;
+  }
+  model.graph.set_output("out", model.graph.add("operator", op, values));
+  return run_batch(backend, model, inputs).at("out");
+}
+
+}  // namespace unblur::golden

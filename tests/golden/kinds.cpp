@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// The table of kinds. A system appears here with all its kinds as soon as one of them is built.
+#include "pvdnet_kinds.h"
+
+namespace unblur::golden {
+
+const std::vector<Kind>& kinds() {
+  static const std::vector<Kind> table{
+      {"pvdnet", "correlation", Where::kExecutors, pvdnet::correlation},
+      {"pvdnet", "warp", Where::kExecutors, pvdnet::warp},
+      {"pvdnet", "pixel_volume", Where::kExecutors, pvdnet::pixel_volume},
+      {"pvdnet", "bimnet", Where::kExecutors, nullptr},
+      {"pvdnet", "pvdnet", Where::kExecutors, nullptr},
+      {"pvdnet", "pvdnet_large", Where::kExecutors, nullptr},
+      {"pvdnet", "deblur_step", Where::kExecutors, nullptr},
+      {"pvdnet", "deblur_step_large", Where::kExecutors, nullptr},
+      {"pvdnet", "deblur_sequence", Where::kExecutors, nullptr},
+      {"pvdnet", "deblur_sequence_large", Where::kExecutors, nullptr},
+      {"pvdnet", "blur_invariant_loss", Where::kTorch, nullptr},
+      {"pvdnet", "training_updates", Where::kTorch, nullptr},
+      {"pvdnet", "radam", Where::kCpu, nullptr},
+      {"pvdnet", "lr_schedule", Where::kCpu, nullptr},
+      {"pvdnet", "metrics", Where::kCpu, nullptr},
+  };
+  return table;
+}
+
+}  // namespace unblur::golden

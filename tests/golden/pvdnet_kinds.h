@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// Kinds of the system "pvdnet" (tests/golden/pvdnet/README.md), one function each.
+#pragma once
+
+#include "golden.h"
+
+namespace unblur::golden::pvdnet {
+
+void correlation(Case& c, Backend* backend);
+void warp(Case& c, Backend* backend);
+void pixel_volume(Case& c, Backend* backend);
+
+}  // namespace unblur::golden::pvdnet
