@@ -85,6 +85,7 @@ Json operator_report(const Model& model) {
     OperatorRow& row = rows[std::string(op_name(node.op))];
     ++row.nodes;
     std::vector<int> channels;
+    channels.reserve(node.inputs.size());
     for (const Value v : node.inputs) channels.push_back(model.graph.node(v).channels);
     row.multiply_adds += counts[i];
     if (channels.empty()) continue;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# From a fresh clone to deblurred videos: sets the machine up, builds the program and deblurs both sample
+# From a fresh clone to deblurred videos: sets the machine up, builds the program and deblurs both demonstration
 # clips with the shipped model. Results are left in build/demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,10 +17,10 @@ model=models/unblur-rt.safetensors
 "$unblur" devices
 echo
 echo 'a real video, blurred by a shaking hand:'
-"$unblur" deblur samples/realshort_320x240.mp4 -o build/demo/realshort.mp4 -m "$model" -y
+"$unblur" deblur docs/clips/realshort_320x240.mp4 -o build/demo/realshort.mp4 -m "$model" -y
 echo
 echo 'a photograph shaken by our own synthesis, whose truth is known:'
-"$unblur" deblur samples/seeding_shaken_640x360.mp4 -o build/demo/seeding.mp4 -m "$model" -y \
-  --truth samples/seeding_truth_640x360.mp4 --picture build/demo/before-after.png
+"$unblur" deblur docs/clips/seeding_shaken_640x360.mp4 -o build/demo/seeding.mp4 -m "$model" -y \
+  --truth docs/clips/seeding_truth_640x360.mp4 --picture build/demo/before-after.png
 echo
 echo 'results: build/demo/realshort.mp4, build/demo/seeding.mp4; the picture before and after: build/demo/before-after.png'
