@@ -109,8 +109,9 @@ Outcome convert(const Options& o) {
   outcome.json["output"] = o.output.string();
   outcome.json["verified"] = verification.verified;
   outcome.json["verification"] = verification.detail;
-  outcome.text +=
-      fmt::format("{}: {}\n", verification.verified ? "verified" : "not verified", verification.detail);
+  outcome.text += verification.verified
+                      ? verification.detail + "\nverified: Vulkan computes what LibTorch computes\n"
+                      : fmt::format("not verified: {}\n", verification.detail);
   outcome.text += fmt::format("wrote {} ({} bytes)\n", o.output.string(), fs::file_size(o.output));
   return outcome;
 }

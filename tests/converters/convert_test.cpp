@@ -228,7 +228,7 @@ TEST_F(Convert, VerifiesBeforeTheFileGetsItsName) {
       "test ! -e m && test \"$3 $4\" = '--backends torch:cpu,vulkan:0' && head -c 9 \"$2\" && echo ' 1e-6'");
   const Ran run = convert("checkpoint.safetensors -o m --verify=require");
   EXPECT_EQ(run.code, 0) << run.err;
-  EXPECT_NE(run.out.find("verified: YUV4MPEG2 1e-6"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("YUV4MPEG2 1e-6\nverified: "), std::string::npos) << run.out;
   EXPECT_EQ(run.out.find("not verified"), std::string::npos) << run.out;
   EXPECT_TRUE(fs::exists(file("m")));
 }
@@ -236,7 +236,7 @@ TEST_F(Convert, VerifiesBeforeTheFileGetsItsName) {
 TEST_F(Convert, VerifiesOnAGivenFrame) {
   write_checkpoint();
   stand_in("echo \"$2\"");
-  EXPECT_NE(convert("checkpoint.safetensors -o m --input frame.png").out.find("verified: frame.png"),
+  EXPECT_NE(convert("checkpoint.safetensors -o m --input frame.png").out.find("frame.png\nverified: "),
             std::string::npos);
 }
 
