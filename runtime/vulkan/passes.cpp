@@ -115,8 +115,9 @@ bool is_aligned_concat(const Lowered& graph, const LoweredNode& node) {
   return true;
 }
 
-/// Splits a concatenation of more operands than a kernel takes: its first operands become one value. There is no
-/// graph value for that, so a new one is appended (its node must come before its reader: see steps_in_order).
+/// Splits a concatenation of more operands than a kernel takes: its first operands become one value. There is
+/// no graph value for that, so a new one is appended (its node must come before its reader: see
+/// steps_in_order).
 void split_wide_concat(Lowered& graph, Value v) {
   constexpr std::size_t kMost = kMaxBuffers - 1;
   while (graph.at(v).inputs.size() > kMost) {
@@ -160,8 +161,8 @@ void place_concat(Lowered& graph, Value v) {
   const std::vector<Value> operands = graph.at(v).inputs;
   for (std::size_t i = 0; i < operands.size(); ++i) {
     Value operand = operands[i];
-    const bool again = std::find(operands.begin(), operands.begin() + static_cast<std::ptrdiff_t>(i), operand) !=
-                       operands.begin() + static_cast<std::ptrdiff_t>(i);
+    const bool again = std::find(operands.begin(), operands.begin() + static_cast<std::ptrdiff_t>(i),
+                                 operand) != operands.begin() + static_cast<std::ptrdiff_t>(i);
     // A pinned value keeps its own buffer: it may be what a state reads on the next frame.
     if (again || !owns_buffer(graph, operand) || is_state(graph, operand) || graph.is_pinned(operand)) {
       operand = append_copy(graph, operand, graph.at(v).name + "." + std::to_string(i));

@@ -23,8 +23,8 @@ void fuse_epilogues(Lowered& graph);
 void view_slices(Lowered& graph);
 
 /// Operands of a concatenation that lie at multiples of 8 channels are written in place; what cannot be
-/// (states, views, values of another concatenation) is copied, and unaligned concatenations stay kernels. Those
-/// of more operands than a kernel takes are split.
+/// (states, views, values of another concatenation) is copied, and unaligned concatenations stay kernels.
+/// Those of more operands than a kernel takes are split.
 void place_concats(Lowered& graph);
 
 void run_passes(Lowered& graph);
