@@ -120,6 +120,14 @@ void Recorder::barrier_to_host(VkCommandBuffer commands) const {
                        VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &all, 0, nullptr, 0, nullptr);
 }
 
+void Recorder::copy_to_host(VkCommandBuffer commands) const {
+  VkMemoryBarrier all{VK_STRUCTURE_TYPE_MEMORY_BARRIER};
+  all.srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT;
+  all.dstAccessMask = VK_ACCESS_HOST_READ_BIT;
+  vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &all, 0,
+                       nullptr, 0, nullptr);
+}
+
 void submit_and_wait(Device& device, VkCommandBuffer commands) {
   VkSubmitInfo info{VK_STRUCTURE_TYPE_SUBMIT_INFO};
   info.commandBufferCount = 1;

@@ -43,6 +43,8 @@ class Recorder {
   void barrier(VkCommandBuffer commands) const;
   /// The same towards the host, for read-back.
   void barrier_to_host(VkCommandBuffer commands) const;
+  /// The same on a queue that only copies.
+  void copy_to_host(VkCommandBuffer commands) const;
 
  private:
   void bind_buffers(VkCommandBuffer commands, std::span<const Binding> bindings, PushConstants& push);

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// Everything that is decided about processing frames before any device memory is taken: the plans of a frame
+// and of the states' initial values, how many frames may be in flight, the bytes of it all.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/executor.h"
+#include "vulkan/physical.h"
+#include "vulkan/plan.h"
+
+namespace unblur::vk {
+
+struct FrameOptions {
+  BindOptions bind;
+  Storage storage = Storage::kF32;
+  int most_slots = 3;        ///< frames whose memory exists at once; one less may be in flight
+  int strips = 0;            ///< > 0: exactly that many, for tests
+  bool share_memory = true;  ///< false: no aliasing, for tests
+  bool poison = false;       ///< fill activations with NaN before every frame, for tests
+  bool faulty = true;        ///< the fault hook may act
+};
+
+struct FramePlan {
+  Plan frame;
+  std::optional<Plan> first;  ///< initial values of states; absent if all are zeros
+  int height = 0, width = 0;  ///< the model's frame: padded to its size multiple
+  int slots = 0;              ///< frame buffers, and copies of every state
+  Value restored;             ///< graph output "frame"
+  Value original;             ///< the op::Input with frame offset 0
+  std::vector<OutputSpec> named;
+  PlanReport report;
+
+  [[nodiscard]] std::uint64_t arena_bytes() const {
+    return std::max(frame.arena_bytes, first ? first->arena_bytes : 0);
+  }
+};
+
+/// Throws ModelError where the model cannot process frames (no output "frame" of the input's size, inputs
+/// that are not RGB), MemoryError naming the bytes needed.
+[[nodiscard]] FramePlan plan_frames(const Model& model, const PhysicalDevice& device,
+                                    const FrameOptions& options);
+
+/// Smallest and largest frame offset that the inputs ask for.
+struct FrameWindow {
+  int first = 0, last = 0;
+};
+[[nodiscard]] FrameWindow frame_window(const Graph& graph);
+
+}  // namespace unblur::vk

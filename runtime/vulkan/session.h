@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// The Session of the Vulkan backend: order of frames, the guard and its retry.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "graph/executor.h"
+#include "vulkan/frame_engine.h"
+
+namespace unblur::vk {
+
+class VulkanSession final : public Session {
+ public:
+  VulkanSession(std::shared_ptr<Device> device, std::shared_ptr<Pipelines> pipelines,
+                std::shared_ptr<const Model> model, const FrameOptions& options);
+
+  void reset() override { first_ = true; }
+  void submit(std::span<const Frame* const> window) override;
+  Result receive() override;
+  [[nodiscard]] int in_flight() const override { return static_cast<int>(pending_.size()); }
+  [[nodiscard]] int max_in_flight() const override { return engine_.slots() - 1; }
+  [[nodiscard]] int min_offset() const override { return window_.first; }
+  [[nodiscard]] int max_offset() const override { return window_.last; }
+  [[nodiscard]] const PlanReport& report() const override { return engine_.plan().report; }
+
+ private:
+  struct Pending {
+    int slot = 0;
+    bool first = false;
+    double upload_ms = 0;
+  };
+  Result take(const Pending& frame, const FrameEngine& engine, int slot) const;
+  Result retry(const Pending& frame, const std::string& fault);
+
+  std::shared_ptr<Device> device_;
+  std::shared_ptr<Pipelines> pipelines_;
+  std::shared_ptr<const Model> model_;
+  FrameOptions options_;
+  FrameWindow window_;
+  FrameEngine engine_;
+  std::unique_ptr<FrameEngine> fp32_;  ///< made when a frame first needs it
+  std::deque<Pending> pending_;
+  int next_slot_ = 0;
+  bool first_ = true;
+  std::uint64_t received_ = 0;
+};
+
+}  // namespace unblur::vk
