@@ -37,7 +37,13 @@ class Buffer {
   void invalidate() const;  ///< device writes (after a wait) become visible to the host
 
  private:
+  /// Tells the device when the memory goes; empty after a move.
+  struct Release {
+    std::uint64_t bytes = 0;
+    void operator()(Device* device) const noexcept { device->count_release(bytes); }
+  };
   std::shared_ptr<Device> device_;
+  std::unique_ptr<Device, Release> counted_;
   MemoryHandle memory_;  // before the buffer: destroyed after it
   BufferHandle buffer_;
   std::uint64_t bytes_ = 0;

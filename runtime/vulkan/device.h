@@ -5,6 +5,7 @@
 
 #include <vulkan/vulkan.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -39,6 +40,16 @@ class Device {
   void submit_transfer(const VkSubmitInfo& info);
   void wait_idle();
 
+  /// Memory that buffers hold now, and how many were ever made: tests compare the first with plans and demand
+  /// that the second stands still while frames run.
+  [[nodiscard]] std::uint64_t allocated_bytes() const noexcept { return allocated_bytes_; }
+  [[nodiscard]] std::uint64_t allocation_count() const noexcept { return allocation_count_; }
+  void count_allocation(std::uint64_t bytes) noexcept {
+    allocated_bytes_ += bytes;
+    ++allocation_count_;
+  }
+  void count_release(std::uint64_t bytes) noexcept { allocated_bytes_ -= bytes; }
+
   /// Names an object for validation messages and captures; nothing without VK_EXT_debug_utils.
   void set_name(VkObjectType type, std::uint64_t handle, const std::string& name) const;
 
@@ -54,6 +65,7 @@ class Device {
   VkQueue compute_ = VK_NULL_HANDLE;
   VkQueue transfer_ = VK_NULL_HANDLE;
   std::mutex queue_mutex_;
+  std::atomic<std::uint64_t> allocated_bytes_{0}, allocation_count_{0};
   VkPhysicalDeviceMemoryProperties memory_{};
   PFN_vkSetDebugUtilsObjectNameEXT set_name_ = nullptr;
 };

@@ -27,6 +27,7 @@ bool is_turn(std::string_view kind, std::atomic<int>& counter) {
   const std::string place = fault_place(kind);
   const int now = counter++;
   if (place.empty()) return false;
+  if (place == "next") return true;
   int wanted = -1;
   std::from_chars(place.data(), place.data() + place.size(), wanted);
   return now == wanted;

@@ -2,8 +2,8 @@
 // The one fault hook, compiled in with -DUNBLUR_TEST_FAULTS=ON:
 //   UNBLUR_FAULT=device-lost@SUBMIT | nan@NODE | out-of-memory@ALLOCATION | wrong-kernel@NODE |
 //   wrong-weight@NODE
-// SUBMIT and ALLOCATION count from 0 within the process; NODE is a node's name. Without the option every
-// function here is empty.
+// SUBMIT and ALLOCATION count from 0 within the process ("next": whichever comes); NODE is the name of a
+// step's main node. Without the option every function here is empty.
 #pragma once
 
 #include <string_view>

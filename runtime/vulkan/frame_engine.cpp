@@ -227,12 +227,12 @@ void FrameEngine::load(int slot, std::span<const Frame* const> window) {
   }
 }
 
-void Timeline::wait(const Device& device, std::uint64_t value) const {
+void Timeline::wait(const Device& device, std::uint64_t until) const {
   const VkSemaphore semaphore_handle = semaphore.get();
   VkSemaphoreWaitInfo info{VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO};
   info.semaphoreCount = 1;
   info.pSemaphores = &semaphore_handle;
-  info.pValues = &value;
+  info.pValues = &until;
   VkResult result = VK_TIMEOUT;
   while (result == VK_TIMEOUT) result = vkWaitSemaphores(device.get(), &info, kWaitSliceNs);
   UNBLUR_VK(result);

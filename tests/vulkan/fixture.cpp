@@ -6,8 +6,8 @@
 namespace unblur::vk::test {
 namespace {
 
-std::unique_ptr<Pipelines>& pipeline_slot() {
-  static std::unique_ptr<Pipelines> slot;
+std::shared_ptr<Pipelines>& pipeline_slot() {
+  static std::shared_ptr<Pipelines> slot;
   return slot;
 }
 std::shared_ptr<Device>& device_slot() {
@@ -43,9 +43,9 @@ const std::shared_ptr<Device>& device() {
   return device_slot();
 }
 
-Pipelines& pipelines() {
-  if (!pipeline_slot()) pipeline_slot() = std::make_unique<Pipelines>(device());
-  return *pipeline_slot();
+const std::shared_ptr<Pipelines>& shared_pipelines() {
+  if (!pipeline_slot()) pipeline_slot() = std::make_shared<Pipelines>(device());
+  return pipeline_slot();
 }
 
 }  // namespace unblur::vk::test

@@ -11,6 +11,7 @@
 namespace unblur::vk::test {
 
 [[nodiscard]] const std::shared_ptr<Device>& device();  ///< the only one, by VK_DRIVER_FILES
-[[nodiscard]] Pipelines& pipelines();
+[[nodiscard]] const std::shared_ptr<Pipelines>& shared_pipelines();
+[[nodiscard]] inline Pipelines& pipelines() { return *shared_pipelines(); }
 
 }  // namespace unblur::vk::test

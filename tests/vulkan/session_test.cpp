@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+// The executor on a small recurrent network: equal to float64 loops over frames, and the same bits whatever
+// the memory plan, the strips, the number of frames in flight or the frames' way to the device.
+#include "vulkan/session.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "fixture.h"
+#include "graph/colour.h"
+#include "graph/error.h"
+#include "models.h"
+
+namespace unblur::vk {
+namespace {
+
+constexpr int kFrames = 4;
+const FrameFormat kFormat{
+    PixelLayout::kYuv420, 8, 46, 61, {ColourRange::kLimited, ColourMatrix::kBt709, ChromaLocation::kLeft}};
+
+/// The model is shared by all tests, so that its pipelines are compiled once.
+const std::shared_ptr<Model>& model() {
+  static const std::shared_ptr<Model> shared = test::recurrent_model();
+  return shared;
+}
+
+FrameOptions plain() {
+  FrameOptions options;
+  options.bind.format = kFormat;
+  options.bind.named_outputs = {"flow"};
+  return options;
+}
+
+struct Run {
+  std::vector<Frame> frames;
+  std::vector<NamedOutput> flows;
+  std::vector<bool> retried;
+};
+
+/// All frames with as many in flight as the session takes.
+Run run(VulkanSession& session, int count = kFrames, int first_index = 0) {
+  std::vector<Frame> input;
+  for (int i = 0; i < count; ++i) input.push_back(test::make_frame(kFormat, first_index + i));
+  Run result;
+  int sent = 0;
+  while (static_cast<int>(result.frames.size()) < count) {
+    while (sent < count && session.in_flight() < session.max_in_flight()) {
+      const Frame* window = &input[static_cast<std::size_t>(sent++)];
+      session.submit({&window, 1});
+    }
+    Result one = session.receive();
+    result.frames.push_back(std::move(one.frame));
+    result.flows.push_back(std::move(one.outputs.at(0)));
+    result.retried.push_back(one.retried_fp32);
+  }
+  return result;
+}
+
+Run run(const FrameOptions& options) {
+  VulkanSession session(test::device(), test::shared_pipelines(), model(), options);
+  return run(session);
+}
+
+void expect_same(const Run& a, const Run& b) {
+  for (std::size_t i = 0; i < a.frames.size(); ++i) {
+    EXPECT_TRUE(a.frames[i].data == b.frames.at(i).data) << "frame " << i;
+    EXPECT_TRUE(a.flows[i].values == b.flows.at(i).values) << "flow of frame " << i;
+  }
+}
+
+const Run& plain_run() {
+  static const Run shared = run(plain());
+  return shared;
+}
+
+/// Planar RGB with the edge repeated up to the model's multiple.
+ReferenceTensor padded_rgb(const Frame& frame, int height, int width) {
+  const std::vector<float> rgb = frame_to_rgb(frame);
+  ReferenceTensor tensor(Shape{3, height, width});
+  for (int c = 0; c < 3; ++c) {
+    for (int y = 0; y < height; ++y) {
+      for (int x = 0; x < width; ++x) {
+        const int sy = std::min(y, kFormat.height - 1);
+        const int sx = std::min(x, kFormat.width - 1);
+        tensor.at(c, y, x) = rgb[(static_cast<std::size_t>(c) * kFormat.height + sy) * kFormat.width + sx];
+      }
+    }
+  }
+  return tensor;
+}
+
+TEST(Session, EqualsFloat64LoopsOverFrames) {
+  test::StateValues states;
+  for (int i = 0; i < kFrames; ++i) {
+    const Frame frame = test::make_frame(kFormat, i);
+    const ReferenceTensor input = padded_rgb(frame, 64, 48);
+    const auto truth = test::run_reference(*model(), {{"frame", input}}, states);
+
+    const NamedOutput& flow = plain_run().flows.at(static_cast<std::size_t>(i));
+    EXPECT_EQ(flow.shape, (Shape{2, 16, 12}));
+    double worst = 0;
+    for (int c = 0; c < 2; ++c) {
+      for (int y = 0; y < flow.shape.h; ++y) {
+        for (int x = 0; x < flow.shape.w; ++x) {
+          const std::size_t at = (static_cast<std::size_t>(c) * flow.shape.h + y) * flow.shape.w + x;
+          worst = std::max(worst, std::abs(flow.values[at] - truth.at("flow").at(c, y, x)));
+        }
+      }
+    }
+    EXPECT_LT(worst, 1e-4) << "frame " << i;
+
+    std::vector<float> original;
+    std::vector<float> restored;
+    for (int c = 0; c < 3; ++c) {
+      for (int y = 0; y < kFormat.height; ++y) {
+        for (int x = 0; x < kFormat.width; ++x) {
+          original.push_back(static_cast<float>(input.at(c, y, x)));
+          restored.push_back(static_cast<float>(truth.at("frame").at(c, y, x)));
+        }
+      }
+    }
+    const Frame expected = apply_correction(frame, original, restored, 1.0F);
+    const Frame& got = plain_run().frames.at(static_cast<std::size_t>(i));
+    std::size_t different = 0;
+    for (std::size_t k = 0; k < got.data.size(); ++k) {
+      const int difference =
+          std::abs(std::to_integer<int>(got.data[k]) - std::to_integer<int>(expected.data[k]));
+      ASSERT_LE(difference, 1) << "frame " << i << " byte " << k;
+      different += difference == 0 ? 0 : 1;
+    }
+    EXPECT_LE(different, got.data.size() / 100) << "frame " << i;
+  }
+}
+
+TEST(Session, AliasedMemoryGivesTheSameBitsAsNoAliasing) {
+  FrameOptions apart = plain();
+  apart.share_memory = false;
+  expect_same(plain_run(), run(apart));
+  FrameOptions poisoned = plain();
+  poisoned.poison = true;
+  expect_same(plain_run(), run(poisoned));
+}
+
+TEST(Session, RowStripsGiveTheSameBits) {
+  for (const int strips : {2, 3}) {
+    FrameOptions options = plain();
+    options.strips = strips;
+    options.poison = true;
+    SCOPED_TRACE(strips);
+    VulkanSession session(test::device(), test::shared_pipelines(), model(), options);
+    EXPECT_EQ(session.report().strips, strips);
+    expect_same(plain_run(), run(session));
+  }
+}
+
+TEST(Session, StagedCopiesGiveTheSameBits) {
+  ::setenv("UNBLUR_STAGING", "1", 1);
+  const Run staged = run(plain());
+  ::unsetenv("UNBLUR_STAGING");
+  expect_same(plain_run(), staged);
+}
+
+TEST(Session, ResetForgetsThePast) {
+  VulkanSession session(test::device(), test::shared_pipelines(), model(), plain());
+  (void)run(session, 3, 50);
+  session.reset();
+  expect_same(plain_run(), run(session));
+}
+
+TEST(Session, TakesAndAllocatesWhatTheDryRunSays) {
+  const PlanReport report = plan_frames(*model(), test::device()->physical(), plain()).report;
+  const std::uint64_t before = test::device()->allocated_bytes();
+  VulkanSession session(test::device(), test::shared_pipelines(), model(), plain());
+  const std::uint64_t taken = test::device()->allocated_bytes() - before;
+  EXPECT_EQ(session.report().total_bytes(), report.total_bytes());
+  // Alignment of the read-back parts and minimum sizes apart.
+  EXPECT_NEAR(static_cast<double>(taken), static_cast<double>(report.total_bytes()), 16384.0);
+  EXPECT_GE(taken, report.weight_bytes + report.activation_bytes + report.state_bytes);
+
+  (void)run(session, 2);
+  const std::uint64_t warm = test::device()->allocation_count();
+  (void)run(session);
+  EXPECT_EQ(test::device()->allocation_count(), warm) << "memory allocated while frames run";
+}
+
+TEST(Session, AMemoryLimitLeadsToStripsAndThenToARefusal) {
+  FrameOptions options = plain();
+  options.bind.format.width = 320;
+  options.bind.format.height = 480;
+  const PhysicalDevice& device = test::device()->physical();
+  const PlanReport whole = plan_frames(*model(), device, options).report;
+  EXPECT_EQ(whole.strips, 1);
+  options.bind.memory_limit =
+      whole.state_bytes * 2 / 3 + whole.io_bytes + whole.weight_bytes + whole.activation_bytes * 6 / 10;
+  const PlanReport cut = plan_frames(*model(), device, options).report;
+  EXPECT_GT(cut.strips, 1);
+  EXPECT_LE(cut.total_bytes(), options.bind.memory_limit);
+  options.bind.memory_limit = 4U << 20U;
+  EXPECT_THROW((void)plan_frames(*model(), device, options), MemoryError);
+}
+
+TEST(Session, RefusesFramesOfAnotherFormat) {
+  VulkanSession session(test::device(), test::shared_pipelines(), model(), plain());
+  FrameFormat other = kFormat;
+  other.width += 2;
+  const Frame frame(other);
+  const Frame* window = &frame;
+  EXPECT_THROW(session.submit({&window, 1}), InputError);
+  EXPECT_THROW((void)session.receive(), UsageError);
+}
+
+TEST(Session, TimesEveryStep) {
+  FrameOptions options = plain();
+  options.bind.time_nodes = true;
+  VulkanSession session(test::device(), test::shared_pipelines(), model(), options);
+  const Frame frame = test::make_frame(kFormat, 0);
+  const Frame* window = &frame;
+  session.submit({&window, 1});
+  const Result result = session.receive();
+  if (test::device()->physical().limits.timestamp_ns == 0) GTEST_SKIP() << "no timestamps on this device";
+  EXPECT_GT(result.gpu_ms, 0.0);
+  double sum = 0;
+  for (const NodeTime& time : result.times) {
+    if (time.kernel != "host") sum += time.ms;
+  }
+  EXPECT_NEAR(sum, result.gpu_ms, 1e-3);
+}
+
+#ifdef UNBLUR_TEST_FAULTS
+class Fault : public testing::Test {
+ protected:
+  static void plant(const char* what) { ::setenv("UNBLUR_FAULT", what, 1); }
+  void TearDown() override { ::unsetenv("UNBLUR_FAULT"); }
+};
+
+TEST_F(Fault, NanInHalvesIsRunOnceMoreInFp32) {
+  FrameOptions options = plain();
+  options.storage = Storage::kF16Packed;
+  plant("nan@deep");
+  const Run faulty = run(options);
+  for (int i = 0; i < kFrames; ++i) {
+    EXPECT_TRUE(faulty.retried.at(static_cast<std::size_t>(i))) << "frame " << i;
+    // Every frame came from the fp32 engine, the states between from halves.
+    const Frame& got = faulty.frames.at(static_cast<std::size_t>(i));
+    for (std::size_t k = 0; k < got.data.size(); ++k) {
+      ASSERT_LE(std::abs(std::to_integer<int>(got.data[k]) -
+                         std::to_integer<int>(plain_run().frames.at(static_cast<std::size_t>(i)).data[k])),
+                2);
+    }
+  }
+}
+
+TEST_F(Fault, NanInFp32IsAnError) {
+  plant("nan@split");
+  VulkanSession session(test::device(), test::shared_pipelines(), model(), plain());
+  EXPECT_THROW((void)run(session), ProcessingError);
+}
+
+TEST_F(Fault, WantOfMemoryIsNamed) {
+  plant("out-of-memory@next");
+  EXPECT_THROW(VulkanSession(test::device(), test::shared_pipelines(), model(), plain()), MemoryError);
+}
+
+TEST_F(Fault, ALostDeviceIsNamed) {
+  VulkanSession session(test::device(), test::shared_pipelines(), model(), plain());
+  plant("device-lost@next");
+  EXPECT_THROW((void)run(session), ProcessingError);
+}
+#endif
+
+}  // namespace
+}  // namespace unblur::vk
