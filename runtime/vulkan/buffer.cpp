@@ -63,7 +63,7 @@ Buffer::Buffer(std::shared_ptr<Device> device, std::uint64_t bytes, MemoryUse us
   UNBLUR_VK(vkAllocateMemory(device_->get(), &allocation, nullptr, &memory));
   memory_ = MemoryHandle(device_->get(), memory);
   device_->count_allocation(bytes_);
-  counted_ = {device_.get(), Release{bytes_}};
+  counted_ = {device_.get(), MemoryRelease{bytes_}};
   UNBLUR_VK(vkBindBufferMemory(device_->get(), buffer, memory, 0));
 
   coherent_ = (chosen & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT) != 0;

@@ -21,6 +21,12 @@ enum class MemoryUse : std::uint8_t {
   kReadback,  ///< host-cached: reading uncached memory is thirty times slower
 };
 
+/// Tells the device when memory goes.
+struct MemoryRelease {
+  std::uint64_t bytes = 0;
+  void operator()(Device* device) const noexcept { device->count_release(bytes); }
+};
+
 class Buffer {
  public:
   Buffer() = default;
@@ -37,13 +43,8 @@ class Buffer {
   void invalidate() const;  ///< device writes (after a wait) become visible to the host
 
  private:
-  /// Tells the device when the memory goes; empty after a move.
-  struct Release {
-    std::uint64_t bytes = 0;
-    void operator()(Device* device) const noexcept { device->count_release(bytes); }
-  };
   std::shared_ptr<Device> device_;
-  std::unique_ptr<Device, Release> counted_;
+  std::unique_ptr<Device, MemoryRelease> counted_;  // empty after a move
   MemoryHandle memory_;  // before the buffer: destroyed after it
   BufferHandle buffer_;
   std::uint64_t bytes_ = 0;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <sstream>
 
 #include "graph/error.h"
 #include "vulkan/environment.h"
@@ -74,6 +75,22 @@ int rows_per_dispatch(const PlannedStep& step, bool cpu) {
   return std::max(unit, (rows + unit - 1) / unit * unit);
 }
 
+/// UNBLUR_KERNEL: a convolution family for all nodes ("conv_direct") or for some
+/// ("in=conv_tile,out=conv_small").
+std::string forced_family(const std::string& node) {
+  std::stringstream list(environment_text("UNBLUR_KERNEL"));
+  std::string everywhere;
+  for (std::string item; std::getline(list, item, ',');) {
+    const std::size_t equals = item.find('=');
+    if (equals == std::string::npos) {
+      everywhere = item;
+    } else if (item.compare(0, equals, node) == 0 && equals == node.size()) {
+      return item.substr(equals + 1);
+    }
+  }
+  return everywhere;
+}
+
 class Planner {
  public:
   explicit Planner(const PlanRequest& request) : request_(request) {
@@ -123,10 +140,13 @@ class Planner {
       for (const Value operand : node.inputs) {
         planned.step.inputs.push_back(graph.view(operand, plan_.storage));
       }
+      if (fault_at_node("wrong-kernel", node.name)) {
+        planned.step.epilogue.post_activation = op::Unary{op::UnaryKind::kNeg};
+      }
       planned.operands = node.inputs;
       planned.output = v;
       planned.multiply_adds = multiply_adds_of(graph, v);
-      planned.kernel = make_kernel(planned.step, request_.device->caps, environment_text("UNBLUR_KERNEL"));
+      planned.kernel = make_kernel(planned.step, request_.device->caps, forced_family(node.name));
       std::vector<std::byte>& weights = planned.kernel.weights;
       if (fault_at_node("wrong-weight", node.name)) std::ranges::fill(weights, std::byte{});
       planned.weight_offset = plan_.weight_bytes;

@@ -33,17 +33,17 @@ FrameOptions plain() {
   return options;
 }
 
-struct Run {
+struct Clip {
   std::vector<Frame> frames;
   std::vector<NamedOutput> flows;
   std::vector<bool> retried;
 };
 
 /// All frames with as many in flight as the session takes.
-Run run(VulkanSession& session, int count = kFrames, int first_index = 0) {
+Clip run(VulkanSession& session, int count = kFrames, int first_index = 0) {
   std::vector<Frame> input;
   for (int i = 0; i < count; ++i) input.push_back(test::make_frame(kFormat, first_index + i));
-  Run result;
+  Clip result;
   int sent = 0;
   while (static_cast<int>(result.frames.size()) < count) {
     while (sent < count && session.in_flight() < session.max_in_flight()) {
@@ -58,20 +58,20 @@ Run run(VulkanSession& session, int count = kFrames, int first_index = 0) {
   return result;
 }
 
-Run run(const FrameOptions& options) {
+Clip run(const FrameOptions& options) {
   VulkanSession session(test::device(), test::shared_pipelines(), model(), options);
   return run(session);
 }
 
-void expect_same(const Run& a, const Run& b) {
+void expect_same(const Clip& a, const Clip& b) {
   for (std::size_t i = 0; i < a.frames.size(); ++i) {
     EXPECT_TRUE(a.frames[i].data == b.frames.at(i).data) << "frame " << i;
     EXPECT_TRUE(a.flows[i].values == b.flows.at(i).values) << "flow of frame " << i;
   }
 }
 
-const Run& plain_run() {
-  static const Run shared = run(plain());
+const Clip& plain_run() {
+  static const Clip shared = run(plain());
   return shared;
 }
 
@@ -157,7 +157,7 @@ TEST(Session, RowStripsGiveTheSameBits) {
 
 TEST(Session, StagedCopiesGiveTheSameBits) {
   ::setenv("UNBLUR_STAGING", "1", 1);
-  const Run staged = run(plain());
+  const Clip staged = run(plain());
   ::unsetenv("UNBLUR_STAGING");
   expect_same(plain_run(), staged);
 }
@@ -239,7 +239,7 @@ TEST_F(Fault, NanInHalvesIsRunOnceMoreInFp32) {
   FrameOptions options = plain();
   options.storage = Storage::kF16Packed;
   plant("nan@deep");
-  const Run faulty = run(options);
+  const Clip faulty = run(options);
   for (int i = 0; i < kFrames; ++i) {
     EXPECT_TRUE(faulty.retried.at(static_cast<std::size_t>(i))) << "frame " << i;
     // Every frame came from the fp32 engine, the states between from halves.

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// Frames per second of a whole network on a Vulkan device, with the share of each kernel:
+//   bench_frames [rt|balanced|MODEL.safetensors] [WIDTHxHEIGHT] [frames] [fp32|fp16] [device]
+// Networks by name run with random weights: the time does not depend on them. Frames are 8-bit 4:2:0.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <random>
+
+#include "graph/error.h"
+#include "networks/networks.h"
+#include "vulkan/backend.h"
+
+namespace {
+
+using namespace unblur;
+using Clock = std::chrono::steady_clock;
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+std::shared_ptr<Model> load(const std::string& what) {
+  if (std::filesystem::exists(what)) return std::make_shared<Model>(read_model(what));
+  auto model = std::make_shared<Model>(build_network(what));
+  std::mt19937 random(1);
+  for (const auto& [name, dims] : model->graph.parameters()) {
+    std::vector<float> values(static_cast<std::size_t>(element_count(dims)));
+    const double fan_in = dims.size() == 4 ? static_cast<double>(dims[1] * dims[2] * dims[3]) : 100.0;
+    std::normal_distribution<double> normal(0.0, 0.5 / std::sqrt(fan_in));
+    for (float& v : values) v = static_cast<float>(normal(random));
+    model->parameters[name] = Tensor::from_floats(dims, values);
+  }
+  return model;
+}
+
+std::vector<Frame> noise_frames(const FrameFormat& format, int count) {
+  std::vector<Frame> frames;
+  std::mt19937 random(2);
+  for (int i = 0; i < count; ++i) {
+    Frame& frame = frames.emplace_back(format);
+    for (std::byte& b : frame.data) b = static_cast<std::byte>(64 + random() % 128);
+  }
+  return frames;
+}
+
+/// Receives everything, keeping as many frames in flight as the session takes.
+std::vector<Result> run(Session& session, const std::vector<Frame>& frames, int count) {
+  std::vector<Result> results;
+  const int window_size = session.max_offset() - session.min_offset() + 1;
+  for (int sent = 0; static_cast<int>(results.size()) < count;) {
+    if (sent < count && session.in_flight() < session.max_in_flight()) {
+      std::vector<const Frame*> window;
+      for (int k = 0; k < window_size; ++k) {
+        window.push_back(&frames[static_cast<std::size_t>(sent + k) % frames.size()]);
+      }
+      session.submit(window);
+      ++sent;
+    } else {
+      results.push_back(session.receive());
+    }
+  }
+  return results;
+}
+
+void print_shares(const std::vector<Result>& results, std::int64_t multiply_adds) {
+  std::map<std::string, double> by_kernel;
+  std::map<std::string, double> by_node;
+  double total = 0;
+  for (const Result& r : results) {
+    for (const NodeTime& t : r.times) {
+      const double ms = t.ms / static_cast<double>(results.size());
+      by_kernel[t.kernel] += ms;
+      by_node[t.name + " (" + t.kernel + ")"] += ms;
+      total += ms;
+    }
+  }
+  const auto print = [&](const std::map<std::string, double>& rows, std::size_t most) {
+    std::vector<std::pair<double, std::string>> sorted;
+    for (const auto& [name, ms] : rows) sorted.emplace_back(ms, name);
+    std::ranges::sort(sorted, std::greater<>());
+    for (std::size_t i = 0; i < std::min(most, sorted.size()); ++i) {
+      fmt::print("  {:8.2f} ms {:5.1f} %  {}\n", sorted[i].first, 100.0 * sorted[i].first / total,
+                 sorted[i].second);
+    }
+  };
+  fmt::print("per kernel, of {:.1f} ms per frame ({:.1f} G multiply-adds/s):\n", total,
+             static_cast<double>(multiply_adds) / total / 1e6);
+  print(by_kernel, 20);
+  fmt::print("the slowest nodes:\n");
+  print(by_node, 15);
+}
+
+int run_benchmark(int argc, char** argv) {
+  const auto argument = [&](int i, const char* otherwise) {
+    return std::string(argc > i ? argv[i] : otherwise);
+  };
+  const std::string size = argument(2, "640x360");
+  const int count = std::stoi(argument(3, "20"));
+  BindOptions options;
+  options.format.layout = PixelLayout::kYuv420;
+  options.format.width = std::stoi(size);
+  options.format.height = std::stoi(size.substr(size.find('x') + 1));
+  options.precision = argument(4, "fp32") == "fp16" ? Precision::kFp16 : Precision::kFp32;
+
+  const auto model = load(argument(1, "rt"));
+  const auto backend = create_vulkan_backend({argument(5, "")});
+  fmt::print("{}, {}\n", backend->device().name, backend->device().driver);
+  const std::vector<Frame> frames = noise_frames(options.format, 8);
+
+  auto start = Clock::now();
+  auto session = backend->bind(model, options);
+  const PlanReport& report = session->report();
+  fmt::print("{} {} {}: {:.2f} G multiply-adds, {} dispatches, {:.1f} MiB, bound in {:.0f} ms\n",
+             argument(1, "rt"), size, report.precision, static_cast<double>(report.multiply_adds) / 1e9,
+             report.dispatches, static_cast<double>(report.total_bytes()) / 1048576.0, ms_since(start));
+  start = Clock::now();
+  (void)run(*session, frames, 2);
+  fmt::print("first two frames (compilation included): {:.0f} ms\n", ms_since(start));
+
+  start = Clock::now();
+  const std::vector<Result> plain = run(*session, frames, count);
+  const double wall = ms_since(start) / count;
+  std::vector<double> device;
+  for (const Result& r : plain) device.push_back(r.gpu_ms);
+  std::ranges::sort(device);
+  fmt::print("{:.2f} fps ({:.1f} ms per frame, device {:.1f} ms median, {:.1f} ms least)\n", 1000.0 / wall,
+             wall, device[device.size() / 2], device.front());
+
+  session.reset();
+  options.time_nodes = true;
+  session = backend->bind(model, options);
+  (void)run(*session, frames, 2);
+  print_shares(run(*session, frames, std::max(2, count / 4)), report.multiply_adds);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_benchmark(argc, argv);
+  } catch (const unblur::Error& error) {
+    fmt::print(stderr, "bench_frames: error: {}\n", error.what());
+    return error.exit_code();
+  }
+}

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+// Graph passes, schedule and memory plan on their own: no device.
+#include "vulkan/passes.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "graph/error.h"
+#include "vulkan/memory_plan.h"
+#include "vulkan/schedule.h"
+
+namespace unblur::vk {
+namespace {
+
+/// A model whose parameters are all ones, so that folded values are easy to name.
+Model with_ones(Graph graph) {
+  Model model;
+  for (const auto& [name, dims] : graph.parameters()) {
+    model.parameters[name] =
+        Tensor::from_floats(dims, std::vector<float>(static_cast<std::size_t>(element_count(dims)), 1.0F));
+  }
+  model.graph = std::move(graph);
+  return model;
+}
+
+Value conv(Graph& g, const std::string& name, Value x, int channels, int kernel = 3) {
+  return g.add(name,
+               op::Conv2d{.weight = name + ".weight",
+                          .bias = name + ".bias",
+                          .out_channels = channels,
+                          .kernel = {kernel, kernel},
+                          .pad = Margins::all(kernel / 2)},
+               {x});
+}
+
+Lowered lowered(const Model& model, int size = 16) {
+  std::vector<Value> targets;
+  for (const OutputSpec& output : model.graph.outputs()) targets.push_back(output.value);
+  return lower(model, infer_shapes(model.graph, size, size), targets);
+}
+
+std::vector<std::string> step_names(const Lowered& graph) {
+  std::vector<std::string> names;
+  for (const Value v : steps_in_order(graph)) names.push_back(graph.at(v).name);
+  return names;
+}
+
+using Names = std::vector<std::string>;
+
+TEST(DropNoOps, ReplacesWhatChangesNothing) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
+  Value y = g.add("affine", op::Affine{1.0F, 0.0F}, {x});
+  y = g.add("slice", op::Slice{0, 8}, {y});
+  y = g.add("pad", op::Pad{}, {y});
+  y = g.add("relu", op::Unary{}, {y});
+  g.set_output("frame", y);
+  const Model model = with_ones(std::move(g));
+  Lowered graph = lowered(model);
+  drop_no_ops(graph);
+  EXPECT_EQ(step_names(graph), Names{"relu"});
+  EXPECT_EQ(graph.at(y).inputs, std::vector<Value>{x});
+}
+
+TEST(DropNoOps, KeepsAPinnedValueReachable) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
+  const Value y = g.add("same", op::Affine{1.0F, 0.0F}, {x});
+  g.set_output("frame", y);
+  const Model model = with_ones(std::move(g));
+  Lowered graph = lowered(model);
+  drop_no_ops(graph);
+  EXPECT_EQ(graph.resolve(y), x);
+  EXPECT_TRUE(graph.is_pinned(x));
+}
+
+TEST(FuseEpilogues, TakesActivationResidualActivationClamp) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
+  Value y = conv(g, "conv", x, 8);
+  y = g.add("relu", op::Unary{op::UnaryKind::kRelu}, {y});
+  y = g.add("add", op::Binary{}, {x, y});
+  y = g.add("tanh", op::Unary{op::UnaryKind::kTanh}, {y});
+  y = g.add("clamp", op::Clamp{}, {y});
+  g.set_output("frame", y);
+  const Model model = with_ones(std::move(g));
+  Lowered graph = lowered(model);
+  fuse_epilogues(graph);
+  ASSERT_EQ(step_names(graph), Names{"conv"});
+  const LoweredNode& node = graph.at(y);
+  EXPECT_EQ(node.epilogue.activation->kind, op::UnaryKind::kRelu);
+  EXPECT_TRUE(node.epilogue.residual);
+  EXPECT_EQ(node.epilogue.post_activation->kind, op::UnaryKind::kTanh);
+  EXPECT_TRUE(node.epilogue.clamp.has_value());
+  EXPECT_EQ(node.inputs, (std::vector<Value>{x, x}));
+  EXPECT_EQ(node.covers.size(), 5U);
+}
+
+TEST(FuseEpilogues, ShuffleComesBeforeTheResidualOnly) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
+  const Value up = g.add("up", op::PixelShuffle{.factor = 2}, {conv(g, "conv", x, 32)});
+  const Value skip = g.add("skip", op::Resize{.numerator = 2}, {x});
+  const Value sum = g.add("sum", op::Binary{}, {up, skip});
+  const Value late =
+      g.add("late", op::PixelShuffle{.factor = 2}, {g.add("r", op::Binary{}, {conv(g, "c2", x, 8), x})});
+  g.set_output("frame", sum);
+  g.set_output("late", late);
+  const Model model = with_ones(std::move(g));
+  Lowered graph = lowered(model);
+  fuse_epilogues(graph);
+  EXPECT_EQ(graph.at(sum).epilogue.shuffle, 2);
+  EXPECT_TRUE(graph.at(sum).epilogue.residual);
+  EXPECT_EQ(graph.at(sum).inputs, (std::vector<Value>{x, skip}));
+  // A residual that was added before the shuffle would have to be shuffled, too.
+  EXPECT_TRUE(std::holds_alternative<op::PixelShuffle>(graph.at(late).op));
+}
+
+TEST(FuseEpilogues, LeavesValuesThatOthersReadOrThatAreOutputs) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
+  const Value a = conv(g, "a", x, 8);
+  const Value relu = g.add("relu", op::Unary{}, {a});
+  const Value b = conv(g, "b", relu, 8);
+  const Value tanh = g.add("tanh", op::Unary{op::UnaryKind::kTanh}, {b});
+  g.set_output("frame", g.add("sum", op::Binary{}, {tanh, a}));
+  g.set_output("b", b);
+  const Model model = with_ones(std::move(g));
+  Lowered graph = lowered(model);
+  fuse_epilogues(graph);
+  EXPECT_EQ(step_names(graph), (Names{"a", "relu", "b", "tanh", "sum"}));
+}
+
+TEST(FoldAffine, MovesIntoTheConvolutionBefore) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 2});
+  const Value y = g.add("affine", op::Affine{3.0F, 0.5F}, {conv(g, "conv", x, 4, 1)});
+  g.set_output("frame", y);
+  const Model model = with_ones(std::move(g));
+  Lowered graph = lowered(model);
+  fold_affine(graph);
+  ASSERT_EQ(step_names(graph), Names{"conv"});
+  const auto& folded = std::get<op::Conv2d>(graph.at(y).op);
+  EXPECT_EQ(graph.at(y).parameters->at(folded.weight).to_floats(), std::vector<float>(8, 3.0F));
+  EXPECT_EQ(graph.at(y).parameters->at(folded.bias).to_floats(), std::vector<float>(4, 3.5F));
+}
+
+TEST(FoldAffine, MovesForwardButNoShiftPastAZeroBorder) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 2});
+  const Value scaled = g.add("scaled", op::Affine{2.0F, 0.0F}, {x});
+  const Value shifted = g.add("shifted", op::Affine{2.0F, 1.0F}, {x});
+  const Value inner = conv(g, "inner", g.add("one", op::Affine{2.0F, 1.0F}, {x}), 4, 1);
+  g.set_output("a", conv(g, "padded", scaled, 4));
+  g.set_output("b", conv(g, "kept", shifted, 4));
+  g.set_output("frame", inner);
+  const Model model = with_ones(std::move(g));
+  Lowered graph = lowered(model);
+  fold_affine(graph);
+  EXPECT_EQ(step_names(graph), (Names{"shifted", "inner", "padded", "kept"}));
+  const auto& folded = std::get<op::Conv2d>(graph.at(inner).op);
+  EXPECT_EQ(graph.at(inner).parameters->at(folded.bias).to_floats(), std::vector<float>(4, 3.0F));
+}
+
+TEST(PlaceConcats, AlignedOperandsAreWrittenInPlace) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
+  const Value state = g.add_state("s", 8);
+  const Value a = conv(g, "a", x, 16);
+  const Value b = conv(g, "b", x, 3);
+  const Value all = g.add("all", op::Concat{}, {a, state, b});
+  g.set_output("frame", conv(g, "last", all, 8));
+  g.set_state("s", x, x);
+  const Model model = with_ones(std::move(g));
+  Lowered graph = lowered(model);
+  place_concats(graph);
+  // The state keeps its own memory: it is copied beside the others.
+  EXPECT_EQ(step_names(graph), (Names{"a", "b", "all.1", "last"}));
+  EXPECT_EQ(graph.root(a).parent, all);
+  EXPECT_EQ(graph.root(b).offset, 24);
+  EXPECT_EQ(graph.view(b, Storage::kF32).pixel_stride, 32);
+}
+
+TEST(PlaceConcats, UnalignedOnesStayKernelsAndWideOnesAreSplit) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 3});
+  std::vector<Value> parts;
+  for (int i = 0; i < 7; ++i) parts.push_back(g.add("part" + std::to_string(i), op::Unary{}, {x}));
+  const Value all = g.add("all", op::Concat{}, parts);
+  g.set_output("frame", all);
+  const Model model = with_ones(std::move(g));
+  Lowered graph = lowered(model);
+  place_concats(graph);
+  const std::vector<Value> order = steps_in_order(graph);
+  EXPECT_EQ(graph.at(order.back()).name, "all");
+  EXPECT_EQ(graph.at(order[order.size() - 2]).name, "all.part");
+  for (const Value v : order) EXPECT_LE(graph.at(v).inputs.size(), kMaxBuffers - 1U);
+}
+
+TEST(ViewSlices, OnlyWholeBlocksOrTheEnd) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 20});
+  const Value y = g.add("y", op::Unary{}, {x});
+  const Value first = g.add("first", op::Slice{0, 8}, {y});
+  const Value end = g.add("end", op::Slice{8, 12}, {y});
+  const Value middle = g.add("middle", op::Slice{0, 12}, {y});
+  g.set_output("frame", g.add("sum", op::Binary{}, {end, middle}));
+  g.set_output("other", g.add("relu", op::Unary{}, {first}));
+  const Model model = with_ones(std::move(g));
+  Lowered graph = lowered(model);
+  view_slices(graph);
+  EXPECT_EQ(graph.root(end).parent, y);
+  EXPECT_EQ(graph.root(end).offset, 8);
+  EXPECT_EQ(graph.root(first).parent, y);
+  // Its padding channels would be those of the next block, not zeros.
+  EXPECT_EQ(graph.root(middle).parent, middle);
+}
+
+TEST(Phases, CutWhereAnyRowMayBeRead) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
+  const Value a = conv(g, "a", x, 8);
+  const Value flow = conv(g, "flow", a, 2);
+  const Value warped = g.add("warped", op::Warp{}, {a, flow});
+  const Value b = conv(g, "b", warped, 8);
+  const Value sum = g.add("sum", op::Binary{}, {b, a});
+  g.set_output("frame", sum);
+  const Model model = with_ones(std::move(g));
+  const Lowered graph = lowered(model, 64);
+  const Phases phases = find_phases(graph, steps_in_order(graph));
+  const auto whole = [&](Value v) { return static_cast<bool>(phases.whole[static_cast<std::size_t>(v.id)]); };
+  const auto phase = [&](Value v) { return phases.phase[static_cast<std::size_t>(v.id)]; };
+  EXPECT_TRUE(whole(x) && whole(a) && whole(sum));
+  EXPECT_FALSE(whole(warped));
+  EXPECT_FALSE(whole(b));
+  EXPECT_EQ(phase(a), 0);
+  EXPECT_EQ(phase(warped), phase(b));
+  EXPECT_GT(phase(warped), phase(a));
+}
+
+TEST(Strips, CoverEveryRowOnceAndCarryHalos) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
+  const Value a = conv(g, "a", x, 8);
+  const Value b = conv(g, "b", a, 8, 5);
+  g.set_output("frame", b);
+  const Model model = with_ones(std::move(g));
+  const Lowered graph = lowered(model, 100);
+  const std::vector<Value> order = steps_in_order(graph);
+  const Phases phases = find_phases(graph, order);
+  int covered = 0;
+  for (int s = 0; s < 3; ++s) {
+    const std::vector<Range> rows = strip_rows(graph, order, phases, 0, s, 3);
+    const Range out = rows[static_cast<std::size_t>(b.id)];
+    const Range halo = rows[static_cast<std::size_t>(a.id)];
+    EXPECT_EQ(out.begin, covered);
+    covered = out.end;
+    EXPECT_EQ(halo.begin, std::max(0, out.begin - 2));
+    EXPECT_EQ(halo.end, std::min(100, out.end + 2));
+  }
+  EXPECT_EQ(covered, 100);
+}
+
+TEST(MemoryPlan, NeverOverlapsWhatLivesTogether) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<Lifetime> lives;
+    for (int i = 0; i < 40; ++i) {
+      const int first = static_cast<int>(random() % 30);
+      lives.push_back({random() % 5000, first, first + static_cast<int>(random() % 8)});
+    }
+    const MemoryPlan plan = plan_memory(lives, 256, 16384);
+    for (std::size_t i = 0; i < lives.size(); ++i) {
+      EXPECT_EQ(plan.offsets[i] % 256, 0U);
+      EXPECT_EQ(plan.offsets[i] / 16384,
+                (plan.offsets[i] + std::max<std::uint64_t>(lives[i].bytes, 1) - 1) / 16384);
+      for (std::size_t k = 0; k < i; ++k) {
+        const bool together = lives[i].first <= lives[k].last && lives[k].first <= lives[i].last;
+        const bool apart = plan.offsets[i] + lives[i].bytes <= plan.offsets[k] ||
+                           plan.offsets[k] + lives[k].bytes <= plan.offsets[i];
+        EXPECT_TRUE(!together || apart) << i << " and " << k;
+      }
+    }
+    EXPECT_LE(plan.bytes, plan_memory(lives, 256, 16384, false).bytes);
+  }
+  const Lifetime large{20000, 0, 0};
+  EXPECT_THROW((void)plan_memory({&large, 1}, 256, 16384), MemoryError);
+}
+
+}  // namespace
+}  // namespace unblur::vk
