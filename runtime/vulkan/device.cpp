@@ -41,6 +41,7 @@ Device::Device(std::shared_ptr<Instance> instance, PhysicalDevice physical)
   v12.bufferDeviceAddress = caps.buffer_device_address ? VK_TRUE : VK_FALSE;
   v12.shaderFloat16 = caps.fp16_arithmetic ? VK_TRUE : VK_FALSE;
   v12.vulkanMemoryModel = physical_.memory_model ? VK_TRUE : VK_FALSE;
+  v12.vulkanMemoryModelDeviceScope = v12.vulkanMemoryModel;
   VkPhysicalDeviceVulkan11Features v11{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES};
   v11.storageBuffer16BitAccess = caps.fp16_storage ? VK_TRUE : VK_FALSE;
   v11.pNext = &v12;

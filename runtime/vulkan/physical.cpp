@@ -150,7 +150,8 @@ void fill_caps(const Queried& q, bool matrix, Caps& caps) {
   caps.core_count = q.sm.shaderSMCount;
   caps.cooperative_matrix = matrix && q.matrix.cooperativeMatrix == VK_TRUE && caps.fp16_storage &&
                             caps.fp16_arithmetic && caps.subgroup_size_control &&
-                            q.v12.vulkanMemoryModel == VK_TRUE;
+                            q.v12.vulkanMemoryModel == VK_TRUE &&
+                            q.v12.vulkanMemoryModelDeviceScope == VK_TRUE;
 }
 
 /// Every detected ability can be switched off (and off only) to bisect a driver bug.
@@ -211,7 +212,8 @@ PhysicalDevice describe(VkInstance instance, VkPhysicalDevice handle) {
   apply_environment(device.caps);
   device.quirks = find_quirks(q, device.caps);
   device.robust_access = q.features.features.robustBufferAccess == VK_TRUE;
-  device.memory_model = q.v12.vulkanMemoryModel == VK_TRUE;
+  // One without the other forbids the plain atomics of colour_out.
+  device.memory_model = q.v12.vulkanMemoryModel == VK_TRUE && q.v12.vulkanMemoryModelDeviceScope == VK_TRUE;
   device.memory_budget = q.has(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
   device.driver_version = p.driverVersion;
   std::copy_n(q.id.deviceUUID, VK_UUID_SIZE, device.uuid.begin());
