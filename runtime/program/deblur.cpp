@@ -95,12 +95,12 @@ class Deblur {
     backend_ = open_backend(context_, settings_);
     context_.report["files"] = nlohmann::json::array();
     for (const std::string& input : inputs_) {
+      if (stop != 0) interrupted_ = true;
+      if (interrupted_) break;
       process(input, stop);
-      if (stop != 0) break;
     }
-    if (stop == SIGINT) return ExitCode::kInterrupted;
-    if (stop == SIGTERM) return ExitCode::kTerminated;
-    return ExitCode::kDone;
+    if (!interrupted_) return ExitCode::kDone;  // a signal after the last frame changes nothing
+    return stop == SIGINT ? ExitCode::kInterrupted : ExitCode::kTerminated;
   }
 
  private:
@@ -200,6 +200,7 @@ class Deblur {
     }
     if (report.interrupted_by != 0) {
       context_.report["ok"] = false;
+      interrupted_ = true;
       print_line(fmt::format("unblur: interrupted: {} frames are in {}.part; --resume goes on",
                              report.frames + report.resumed_frames, name));
       return;
@@ -220,6 +221,7 @@ class Deblur {
   DeblurOptions options_;
   Progress::Mode mode_ = Progress::Mode::kNone;
   std::string model_id_;
+  bool interrupted_ = false;
   std::shared_ptr<const Model> model_;
   std::unique_ptr<Backend> backend_;
 };

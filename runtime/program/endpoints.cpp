@@ -115,7 +115,7 @@ std::string default_output(const std::string& input, const std::string& verb) {
   fs::path path = input;
   if (path.filename().empty()) path = path.parent_path();  // "frames/"
   std::error_code ignored;
-  if (fs::is_directory(path, ignored)) return path.string() + "." + verb;
+  if (fs::is_directory(path, ignored)) return path.string() + "." + verb + "/";
   return (path.parent_path() / (path.stem().string() + "." + verb + path.extension().string())).string();
 }
 

@@ -104,7 +104,8 @@ void add_info(CLI::App& app, Context& context) {
       "  unblur info mine.safetensors --graph dot | dot -Tsvg > graph.svg");
   verb->callback([&context, arguments] {
     context.verb = [&context, arguments] {
-      const std::filesystem::path file = find_model(arguments->model.empty() ? context.settings().text("model") : arguments->model);
+      const std::filesystem::path file =
+          find_model(arguments->model.empty() ? context.settings().text("model") : arguments->model);
       const Model model = read_model(file);
       context.report.update(card_json(model));
       context.report["file"] = file.string();

@@ -79,10 +79,12 @@ nlohmann::json report_json(const DeblurReport& r) {
 std::vector<std::string> summary_lines(const std::string& input, const std::string& output,
                                        const DeblurReport& r) {
   std::vector<std::string> lines;
-  lines.push_back(fmt::format("{} -> {}: {} frames in {:.1f} s ({:.{}f} fps){}{}", input, output, r.frames,
-                              r.seconds, r.fps(), r.fps() < 10 ? 2 : 1,
-                              r.scene_cuts > 0 ? fmt::format(", {} scene cuts", r.scene_cuts) : "",
-                              r.time_jumps > 0 ? fmt::format(", {} jumps in time", r.time_jumps) : ""));
+  lines.push_back(fmt::format(
+      "{} -> {}: {} frames in {:.1f} s ({:.{}f} fps){}{}{}", input, output, r.frames, r.seconds, r.fps(),
+      r.fps() < 10 ? 2 : 1,
+      r.resumed_frames > 0 ? fmt::format(" after {} of the interrupted run", r.resumed_frames) : "",
+      r.scene_cuts > 0 ? fmt::format(", {} scene cuts", r.scene_cuts) : "",
+      r.time_jumps > 0 ? fmt::format(", {} jumps in time", r.time_jumps) : ""));
   if (r.retried_fp32 > 0)
     lines.push_back(
         fmt::format("{} frames failed the check in fp16 and were run again in fp32", r.retried_fp32));

@@ -66,7 +66,8 @@ std::vector<fs::path> driver_manifests() {
     }
     return found;
   }
-  for (const char* folder : {"/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/usr/share/vulkan/icd.d"}) {
+  for (const char* folder :
+       {"/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/usr/share/vulkan/icd.d"}) {
     add_folder(folder);
   }
   std::sort(found.begin(), found.end());
@@ -84,7 +85,8 @@ Finding examine_manifest(const fs::path& path) {
   const auto icd = json.is_object() ? json.find("ICD") : json.end();
   if (!json.is_object() || icd == json.end() || !icd->is_object() || !icd->contains("library_path") ||
       !(*icd)["library_path"].is_string()) {
-    return {Level::kProblem, fmt::format("driver {}: not a driver manifest", path.string()), "reinstall its package"};
+    return {Level::kProblem, fmt::format("driver {}: not a driver manifest", path.string()),
+            "reinstall its package"};
   }
   fs::path library = (*icd)["library_path"].get<std::string>();
   // A path with a folder is relative to the manifest, a bare name is for the dynamic linker.
@@ -107,7 +109,8 @@ Finding examine_layers() {
     return std::strcmp(l.layerName, "VK_LAYER_KHRONOS_validation") == 0;
   });
   if (found) return {Level::kGood, "validation layer", ""};
-  return {Level::kNote, "no validation layer (only developers need it)", "apt install vulkan-validationlayers"};
+  return {Level::kNote, "no validation layer (only developers need it)",
+          "apt install vulkan-validationlayers"};
 }
 
 /// A GPU whose device file this user may not open looks like no GPU at all.
@@ -119,7 +122,8 @@ std::vector<Finding> examine_render_nodes() {
     if (::access(entry.path().c_str(), R_OK | W_OK) == 0) {
       findings.push_back({Level::kGood, fmt::format("GPU device file {}", entry.path().string()), ""});
     } else {
-      findings.push_back({Level::kProblem, fmt::format("{}: not accessible to this user", entry.path().string()),
+      findings.push_back({Level::kProblem,
+                          fmt::format("{}: not accessible to this user", entry.path().string()),
                           "adduser $USER render, then log in again"});
     }
   }
@@ -141,7 +145,8 @@ std::vector<Finding> examine() {
 }  // namespace
 
 Services vulkan_services() {
-  return {[](const std::string& selector) { return create_vulkan_backend({selector}); }, list_devices, examine};
+  return {[](const std::string& selector) { return create_vulkan_backend({selector}); }, list_devices,
+          examine};
 }
 
 }  // namespace unblur

@@ -34,7 +34,8 @@ class FakeSession : public Session {
     }
     Frame out = *window[static_cast<std::size_t>(-options_.min_offset)];
     const int add = strength_ == 0.0F ? 0 : options_.recurrent ? since_reset_ % 50 : options_.add;
-    for (std::size_t i = 0; i < out.format.plane_bytes(0); i += static_cast<std::size_t>(out.format.bytes_per_sample())) {
+    for (std::size_t i = 0; i < out.format.plane_bytes(0);
+         i += static_cast<std::size_t>(out.format.bytes_per_sample())) {
       out.data[i] = static_cast<std::byte>(static_cast<int>(out.data[i]) + add);
     }
     ++since_reset_;
@@ -98,7 +99,9 @@ class FakeBackend : public Backend {
     report.precision = "fp32";
     return report;
   }
-  TensorMap run_tensors(const Model&, const TensorMap& inputs, TensorMap*, Precision) override { return inputs; }
+  TensorMap run_tensors(const Model&, const TensorMap& inputs, TensorMap*, Precision) override {
+    return inputs;
+  }
 
  private:
   FakeOptions options_;

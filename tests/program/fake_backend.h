@@ -10,12 +10,12 @@
 namespace unblur::test {
 
 struct FakeOptions {
-  int add = 0;          ///< code values added to the first plane, wrapping
+  int add = 0;             ///< code values added to the first plane, wrapping
   bool recurrent = false;  ///< add the number of frames since the last reset instead: order and resets show
-  bool states = true;   ///< save_states and load_states work
-  int delay_ms = 0;     ///< per frame
+  bool states = true;      ///< save_states and load_states work
+  int delay_ms = 0;        ///< per frame
   int min_offset = 0, max_offset = 0;
-  int fail_at = -1;     ///< submission that throws ProcessingError
+  int fail_at = -1;  ///< submission that throws ProcessingError
 };
 
 /// What a test wants to know afterwards.

@@ -104,6 +104,12 @@ const AVCodec* choose_encoder(const StreamInfo& stream, const VideoReader* reade
       fmt::format("no encoder for {} files; choose another ending, .mkv takes everything", container.name));
 }
 
+bool is_lossy(const AVCodec& codec) {
+  return (avcodec_descriptor_get(codec.id)->props & AV_CODEC_PROP_LOSSLESS) == 0 ||
+         codec.id == AV_CODEC_ID_H264 || codec.id == AV_CODEC_ID_HEVC || codec.id == AV_CODEC_ID_VP9 ||
+         codec.id == AV_CODEC_ID_AV1;
+}
+
 int default_crf(AVCodecID id) {
   switch (id) {
     case AV_CODEC_ID_H264:
@@ -154,7 +160,7 @@ void Encoder::apply_quality(AVCodecContext& context) const {
   if (av_opt_find(context.priv_data, "crf", nullptr, 0, 0) != nullptr) {
     av_opt_set(context.priv_data, "crf", std::to_string(quality).c_str(), 0);
     context.bit_rate = 0;
-  } else if ((avcodec_descriptor_get(codec_->id)->props & AV_CODEC_PROP_LOSSY) != 0) {
+  } else if (is_lossy(*codec_)) {
     context.flags |= AV_CODEC_FLAG_QSCALE;
     context.global_quality = FF_QP2LAMBDA * quality;
   }
@@ -221,8 +227,10 @@ const AVCodecContext& Encoder::context() {
 }
 
 std::string Encoder::description() const {
-  return fmt::format("{} {} {}", codec_->name, options_.crf >= 0 ? options_.crf : default_crf(codec_->id),
-                     av_get_pix_fmt_name(pixel_format_));
+  const std::string format = av_get_pix_fmt_name(pixel_format_);
+  if (!is_lossy(*codec_)) return fmt::format("{}, {}", codec_->name, format);
+  return fmt::format("{} at quality {}, {}", codec_->name,
+                     options_.crf >= 0 ? options_.crf : default_crf(codec_->id), format);
 }
 
 std::int64_t Encoder::time_of(std::int64_t index) const {

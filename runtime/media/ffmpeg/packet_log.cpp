@@ -39,7 +39,7 @@ Manifest read_manifest(const fs::path& path) {
     m.settings = j.at("settings");
     return m;
   } catch (const nlohmann::json::exception&) {
-    throw UsageError(fmt::format("{} is damaged; leave out --resume to start over", path.string()));
+    throw UsageError(fmt::format("{} is damaged; -y instead starts over", path.string()));
   }
 }
 
@@ -62,13 +62,12 @@ PacketLog::PacketLog(const fs::path& output, const std::map<std::string, std::st
       if (found == manifest_.settings.end() || found->second != value) {
         throw UsageError(
             fmt::format("--resume: the interrupted run had {} '{}', this one has '{}'; use the same, or "
-                        "leave out --resume to start over",
+                        "-y starts over",
                         key, found == manifest_.settings.end() ? "" : found->second, value));
       }
     }
     if (fs::file_size(packets) < manifest_.bytes) {
-      throw UsageError(fmt::format("{} is shorter than its manifest says; leave out --resume to start over",
-                                   packets.string()));
+      throw UsageError(fmt::format("{} is shorter than its manifest says; -y starts over", packets.string()));
     }
     fs::resize_file(packets, manifest_.bytes);
   } else {

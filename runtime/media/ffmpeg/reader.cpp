@@ -3,6 +3,7 @@
 
 extern "C" {
 #include <libavutil/display.h>
+#include <libavutil/parseutils.h>
 #include <libavutil/pixdesc.h>
 }
 
@@ -207,7 +208,24 @@ void VideoReader::deliver(const AVFrame& picture, TimedFrame& out) {
   if (out.pts == AV_NOPTS_VALUE) out.pts = last_pts_ == AV_NOPTS_VALUE ? 0 : last_pts_ + step;
   if (last_pts_ != AV_NOPTS_VALUE && out.pts <= last_pts_) out.pts = last_pts_ + 1;
   last_pts_ = out.pts;
+  last_duration_ = step;
   out.name.clear();
+}
+
+/// Some containers lose their tail without an error: they said how long the stream is, so look.
+void VideoReader::check_length() {
+  const AVStream& s = stream();
+  double expected = -1;  // end time in s
+  const AVDictionaryEntry* tag = av_dict_get(s.metadata, "DURATION", nullptr, 0);
+  std::int64_t micros = 0;
+  if (s.duration > 0 && input_->duration_estimation_method == AVFMT_DURATION_FROM_STREAM) {
+    expected =
+        static_cast<double>(s.duration + std::max<std::int64_t>(0, s.start_time)) * av_q2d(s.time_base);
+  } else if (tag != nullptr && av_parse_time(&micros, tag->value, 1) >= 0) {
+    expected = static_cast<double>(micros) / 1e6;  // Matroska
+  }
+  const double end = static_cast<double>(last_pts_ + last_duration_) * av_q2d(s.time_base);
+  if (expected - end > 0.5) cut_ = fmt::format("{:.1f} s of {:.1f} s", end, expected);
 }
 
 bool VideoReader::read(TimedFrame& out) {

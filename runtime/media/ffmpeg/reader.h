@@ -28,6 +28,7 @@ class VideoReader : public FrameSource {
   ColourDescription describe_colour() const;
   bool decode(AVFrame& picture);
   bool feed();
+  void check_length();
   void deliver(const AVFrame& picture, TimedFrame& out);
 
   std::string path_;
@@ -42,6 +43,7 @@ class VideoReader : public FrameSource {
   bool first_pending_ = true, drained_ = false;
   std::int64_t next_ = 0;
   std::int64_t last_pts_ = AV_NOPTS_VALUE;
+  std::int64_t last_duration_ = 0;
   std::int64_t damaged_ = 0;  ///< packets that could not be decoded or came incomplete
   std::string cut_;           ///< why reading ended before the end of the file
 };

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "clips.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+
+namespace unblur::test {
+namespace {
+
+std::vector<std::string> split(const std::string& words) {
+  std::istringstream in(words);
+  std::vector<std::string> out;
+  for (std::string w; in >> w;) out.push_back(w);
+  return out;
+}
+
+Outcome probe(const Sandbox& box, std::vector<std::string> words, const std::string& file) {
+  words.insert(words.begin(), {"ffprobe", "-v", "error"});
+  words.push_back("file:" + file);
+  Outcome o = box.run(words);
+  EXPECT_EQ(o.code, 0) << file << ": " << o.err;
+  return o;
+}
+
+}  // namespace
+
+bool have_ffmpeg() {
+  static const bool found =
+      std::system("ffmpeg -version >/dev/null 2>&1 && ffprobe -version >/dev/null 2>&1") == 0;
+  return found;
+}
+
+void ffmpeg(const Sandbox& box, const std::string& words) {
+  std::vector<std::string> command{"ffmpeg", "-v", "error", "-nostdin", "-y"};
+  for (std::string& w : split(words)) command.push_back(std::move(w));
+  const Outcome o = box.run(command);
+  ASSERT_EQ(o.code, 0) << words << ": " << o.err;
+}
+
+std::string packets(const Sandbox& box, const std::string& file, const std::string& stream, bool sizes) {
+  const Outcome o = probe(box,
+                          {"-select_streams", stream, "-show_entries",
+                           sizes ? "packet=pts_time,size" : "packet=pts_time", "-of", "csv=p=0"},
+                          file);
+  std::istringstream in(o.out);
+  std::vector<std::pair<double, std::string>> lines;
+  for (std::string line; std::getline(in, line);) lines.emplace_back(std::atof(line.c_str()), line);
+  std::sort(lines.begin(), lines.end());
+  std::string out;
+  for (const auto& [time, line] : lines) out += line + "\n";
+  return out;
+}
+
+std::string properties(const Sandbox& box, const std::string& file) {
+  return probe(
+             box,
+             {"-show_entries",
+              "stream=codec_name,pix_fmt,width,height,color_range,color_space,color_primaries,color_transfer,"
+              "chroma_location,sample_aspect_ratio:stream_tags=language:stream_side_data=rotation,max_"
+              "content,"
+              "max_luminance:chapter_tags=title:format_tags=title",
+              "-show_chapters", "-of", "compact"},
+             file)
+      .out;
+}
+
+std::string frame_hashes(const Sandbox& box, const std::string& file) {
+  const Outcome o = box.run(
+      {"ffmpeg", "-v", "error", "-nostdin", "-i", "file:" + file, "-map", "0:v:0", "-f", "framemd5", "-"});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_TRUE(o.err.empty()) << file << " does not decode cleanly: " << o.err;
+  return o.out;
+}
+
+int frame_count(const Sandbox& box, const std::string& file) {
+  return std::atoi(probe(box,
+                         {"-select_streams", "v:0", "-count_frames", "-show_entries", "stream=nb_read_frames",
+                          "-of", "csv=p=0"},
+                         file)
+                       .out.c_str());
+}
+
+double psnr(const Sandbox& box, const std::string& a, const std::string& b) {
+  const Outcome o = box.run({"ffmpeg", "-hide_banner", "-nostdin", "-i", "file:" + a, "-i", "file:" + b,
+                             "-lavfi", "[0:v:0][1:v:0]psnr", "-f", "null", "-"});
+  const auto at = o.err.find("average:");
+  EXPECT_NE(at, std::string::npos) << o.err;
+  if (at == std::string::npos) return 0;
+  const std::string value = o.err.substr(at + 8, 8);
+  return value.starts_with("inf") ? 1000 : std::atof(value.c_str());
+}
+
+}  // namespace unblur::test
