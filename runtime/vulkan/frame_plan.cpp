@@ -101,7 +101,10 @@ FramePlan plan_with(const Model& model, const PhysicalDevice& device, const Fram
     if (!state.zero) initial.feeds.push_back({i, state.initial});
   }
   plan.frame = make_plan(request);
-  if (!initial.feeds.empty()) plan.first = make_plan(initial);
+  if (!initial.feeds.empty()) {
+    if (strips == 0) initial.limit -= plan.frame.weight_bytes;  // both programs' weights stay
+    plan.first = make_plan(initial);
+  }
   fill_report(model, options, plan);
   return plan;
 }

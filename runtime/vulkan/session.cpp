@@ -36,9 +36,7 @@ void VulkanSession::submit(std::span<const Frame* const> window) {
       throw InputError("a frame of another format than the session was bound to");
     }
   }
-  if (in_flight() >= max_in_flight()) {
-    throw UsageError("too many frames in flight: receive one before submitting the next");
-  }
+  if (static_cast<int>(pending_.size()) >= max_in_flight()) finished_.push_back(finish_oldest());
   Pending frame{next_slot_, first_, 0};
   const auto start = std::chrono::steady_clock::now();
   engine_.load(frame.slot, window);
@@ -65,14 +63,27 @@ Result VulkanSession::take(const Pending& frame, const FrameEngine& engine, int 
 }
 
 Result VulkanSession::receive() {
-  if (pending_.empty()) throw UsageError("no frame is in flight");
-  const Pending frame = pending_.front();
-  engine_.wait(frame.slot);
-  const std::string fault = engine_.statistics(frame.slot).fault();
-  Result result = fault.empty() ? take(frame, engine_, frame.slot) : retry(frame, fault);
-  pending_.pop_front();
-  ++received_;
+  if (in_flight() == 0) throw UsageError("no frame is in flight");
+  if (finished_.empty()) return finish_oldest();
+  Result result = std::move(finished_.front());
+  finished_.pop_front();
   return result;
+}
+
+Result VulkanSession::finish_oldest() {
+  const Pending frame = pending_.front();
+  try {
+    engine_.wait(frame.slot);
+    const std::string fault = engine_.statistics(frame.slot).fault();
+    Result result = fault.empty() ? take(frame, engine_, frame.slot) : retry(frame, fault);
+    pending_.pop_front();
+    ++received_;
+    return result;
+  } catch (...) {
+    pending_.pop_front();  // a caller that goes on gets the next frame, not this one again
+    ++received_;
+    throw;
+  }
 }
 
 /// Once more from the state before this frame: in another engine if this one stores halves. The frames that

@@ -19,7 +19,9 @@ class VulkanSession final : public Session {
   void reset() override { first_ = true; }
   void submit(std::span<const Frame* const> window) override;
   Result receive() override;
-  [[nodiscard]] int in_flight() const override { return static_cast<int>(pending_.size()); }
+  [[nodiscard]] int in_flight() const override {
+    return static_cast<int>(pending_.size() + finished_.size());
+  }
   [[nodiscard]] int max_in_flight() const override { return engine_.slots() - 1; }
   [[nodiscard]] int min_offset() const override { return window_.first; }
   [[nodiscard]] int max_offset() const override { return window_.last; }
@@ -31,6 +33,7 @@ class VulkanSession final : public Session {
     bool first = false;
     double upload_ms = 0;
   };
+  Result finish_oldest();
   Result take(const Pending& frame, const FrameEngine& engine, int slot) const;
   Result retry(const Pending& frame, const std::string& fault);
 
@@ -42,6 +45,7 @@ class VulkanSession final : public Session {
   FrameEngine engine_;
   std::unique_ptr<FrameEngine> fp32_;  ///< made when a frame first needs it
   std::deque<Pending> pending_;
+  std::deque<Result> finished_;  ///< taken from the device to make room, not yet received
   int next_slot_ = 0;
   bool first_ = true;
   std::uint64_t received_ = 0;

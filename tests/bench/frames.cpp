@@ -115,7 +115,7 @@ int run_benchmark(int argc, char** argv) {
 
   auto start = Clock::now();
   auto session = backend->bind(model, options);
-  const PlanReport& report = session->report();
+  const PlanReport report = session->report();
   fmt::print("{} {} {}: {:.2f} G multiply-adds, {} dispatches, {:.1f} MiB, bound in {:.0f} ms\n",
              argument(1, "rt"), size, report.precision, static_cast<double>(report.multiply_adds) / 1e9,
              report.dispatches, static_cast<double>(report.total_bytes()) / 1048576.0, ms_since(start));
