@@ -119,7 +119,6 @@ std::vector<ColourWork> colour_out(const FrameFormat& format, const ModelInfo& i
         constants(format, info, Storage::kF32, original.storage, restored.storage, t.from_rgb);
     const auto add = [&](auto x) { work.key.specialization.push_back(std::bit_cast<std::uint32_t>(x)); };
     add(plane);
-    add(strength);
     for (const std::size_t c : {0U, 1U}) {
       add(t.code_low[c]);
       add(t.code_high[c]);
@@ -128,6 +127,7 @@ std::vector<ColourWork> colour_out(const FrameFormat& format, const ModelInfo& i
     const std::array<int, 5> own{original.w, original.pixel_stride, original.channel_offset,
                                  restored.pixel_stride, restored.channel_offset};
     std::ranges::copy(own, work.dispatch.words.begin() + 8);
+    work.dispatch.words[13] = float_word(strength);
     work.dispatch.groups = {
         static_cast<std::uint32_t>(div_up(static_cast<int>(RawLayout(format).pitch(plane)), kGroup)),
         static_cast<std::uint32_t>(format.plane_height(plane)), 1};

@@ -8,19 +8,19 @@
 #include "../colour/colour.glsl"
 
 layout(constant_id = kSpecOwn + 21) const int kPlane = 0;
-layout(constant_id = kSpecOwn + 22) const float kStrength = 1.0;
-layout(constant_id = kSpecOwn + 23) const int kLow0 = 0;  // legal codes
-layout(constant_id = kSpecOwn + 24) const int kHigh0 = 255;
-layout(constant_id = kSpecOwn + 25) const int kLow1 = 0;
-layout(constant_id = kSpecOwn + 26) const int kHigh1 = 255;
+layout(constant_id = kSpecOwn + 22) const int kLow0 = 0;  // legal codes
+layout(constant_id = kSpecOwn + 23) const int kHigh0 = 255;
+layout(constant_id = kSpecOwn + 24) const int kLow1 = 0;
+layout(constant_id = kSpecOwn + 25) const int kHigh1 = 255;
 
 const int kRaw = 0;
 const int kOriginal = 1;
 const int kRestored = 2;
 const int kResult = 3;
 const int kStatistics = 4;
-// words 8..: tensor width, original's pixel stride and offset, restored's pixel stride and offset
+// words 8..: tensor width, original's pixel stride and offset, restored's pixel stride and offset, strength
 const int kWidth = 8;
+const int kStrength = 13;
 
 // Statistics, as bits of non-negative floats, which order like the floats: range of the output, range of the
 // input, count of samples that are not finite.
@@ -66,7 +66,7 @@ vec3 change_at(ivec2 at) {
   highest_in = max(highest_in, max(from.x, max(from.y, from.z)));
   lowest_out = min(lowest_out, min(to.x, min(to.y, to.z)));
   highest_out = max(highest_out, max(to.x, max(to.y, to.z)));
-  return kStrength * (to - from);
+  return word_float(kStrength) * (to - from);
 }
 
 /// The correction of sample `i` of a row, in code values. The matrix constants hold from_rgb.
