@@ -59,11 +59,12 @@ void make_folder(const fs::path& folder) {
 std::vector<Clip> write_all(const fs::path& output, int count, const PhotoLibrary& photos, bool truth,
                             int frames, const std::function<ClipPlan(int)>& plan_of,
                             const SynthProgress& progress) {
+  const int digits = count <= 100 ? 2 : 6;
   std::vector<Clip> sheet;
   for (int i = 0; i < count; ++i) {
     const ClipPlan plan = plan_of(i);
     Clip clip = render_clip(plan, photos, torch::kCPU, frames);
-    write_clip(output / fmt::format("clip_{:04d}", i), clip, plan, photos, truth);
+    write_clip(output / fmt::format("clip_{:0{}d}", i, digits), clip, plan, photos, truth);
     if (sheet.size() < kSheetRows) sheet.push_back(std::move(clip));
     if (progress && !progress(i + 1, count)) break;
   }

@@ -26,7 +26,7 @@ struct SynthRequest {
   std::int64_t first = 0;  ///< sample index
   int count = 8;
   bool truth = true;
-  std::filesystem::path output;                  ///< one folder per clip, clip_NNNN
+  std::filesystem::path output;                  ///< one folder per clip, clip_NN
   std::optional<std::filesystem::path> preview;  ///< sheet of at most 12 clips, PNG
 };
 /// Called after each clip with (done, total); returns false to stop.

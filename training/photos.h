@@ -29,7 +29,8 @@ enum class Split : std::uint8_t { kTraining, kValidation, kAll };
 [[nodiscard]] bool is_validation_name(std::string_view file_name) noexcept;
 
 struct PhotoOptions {
-  std::vector<std::filesystem::path> folders;  ///< folders (searched recursively for PNG and JPEG) or single files
+  std::vector<std::filesystem::path>
+      folders;                       ///< folders (searched recursively for PNG and JPEG) or single files
   std::vector<std::string> exclude;  ///< globs on the file name or the path below the folder (licences)
   std::vector<std::filesystem::path> cutouts;  ///< folders of RGBA cut-outs for moving layers; may be empty
   Split split = Split::kTraining;

@@ -71,7 +71,7 @@ TEST(Photos, SoftCropsAreRejected) {
   CounterRng rng(1, 1, 1);
   for (int i = 0; i < 100; ++i) {
     const PhotoCrop crop = library.draw_crop(rng, 96, 96);
-    EXPECT_GE(crop.x + crop.width, 200) << "a flat crop passed";
+    EXPECT_GT(crop.x + crop.width, 192) << "a flat crop passed";  // energy is known per cell of 32 px
   }
 }
 

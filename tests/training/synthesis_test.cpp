@@ -91,6 +91,8 @@ TEST(Synthesis, MeanOverGatherOffsetsIsTheBlurredFrame) {
   options.max_layers = 0;
   options.rolling_shutter = 0;
   options.trajectory_points = 33;
+  options.min_speed = options.max_speed = 8;
+  options.min_duty = options.max_duty = 0.8;
   const Clip clip = synthesise(options, photos(), 5, 3);
   const int k = 2;
   const torch::Tensor linear = (clip.sharp[k].to(torch::kFloat32) / 255).pow(2.2);
@@ -118,7 +120,7 @@ TEST(Synthesis, TrajectoryAndGatherAreOppositeToFirstOrderAndZeroInTheMiddle) {
   options.max_speed = 6;
   options.trajectory_points = 5;
   const Clip clip = synthesise(options, photos(), 5, 1);
-  EXPECT_EQ(clip.trajectory.select(1, 2).abs().max().item<float>(), 0.0F);
+  EXPECT_LT(clip.trajectory.select(1, 2).abs().max().item<float>(), 1e-6F);
   const double size = clip.trajectory.abs().max().item<double>();
   EXPECT_GT(size, 0.1);
   EXPECT_LT((clip.trajectory + clip.gather).abs().max().item<double>(), 0.15 * size + 0.02);
