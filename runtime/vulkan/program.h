@@ -66,7 +66,7 @@ struct TimeMarks {
 
 class Program {
  public:
-  /// Takes the plan; uploads packed weights and frees the host's copy of them.
+  /// Takes the plan, uploads its packed weights, compiles its pipelines.
   Program(std::shared_ptr<Device> device, Pipelines& pipelines, Plan plan);
 
   [[nodiscard]] const Plan& plan() const noexcept { return plan_; }
