@@ -77,9 +77,13 @@ FramePlan plan_with(const Model& model, const PhysicalDevice& device, const Fram
   if (shapes[static_cast<std::size_t>(plan.restored.id)] != Shape{3, plan.height, plan.width}) {
     throw ModelError("output \"frame\" does not have the shape of a frame");
   }
+  std::uint64_t slot_bytes = RawLayout(options.bind.format).bytes() * (graph.inputs().size() + 1);
+  for (const OutputSpec& output : plan.named) {
+    const TensorView view = whole_view(shapes[static_cast<std::size_t>(output.value.id)], options.storage);
+    slot_bytes += row_bytes(view) * static_cast<std::uint64_t>(view.h);
+  }
   const std::uint64_t fixed = StateMemory::bytes(graph, shapes, options.storage, slots) +
-                              static_cast<std::uint64_t>(slots) * RawLayout(options.bind.format).bytes() *
-                                  (graph.inputs().size() + 1);
+                              slot_bytes * static_cast<std::uint64_t>(slots);
   if (fixed >= limit) {
     throw MemoryError(fmt::format("states and frames of {} x {} alone need {} MiB, the limit is {} MiB",
                                   plan.width, plan.height, (fixed >> 20U) + 1, limit >> 20U));
@@ -100,9 +104,15 @@ FramePlan plan_with(const Model& model, const PhysicalDevice& device, const Fram
     request.feeds.push_back({i, state.next});
     if (!state.zero) initial.feeds.push_back({i, state.initial});
   }
-  plan.frame = make_plan(request);
+  // Both programs' weights stay on the device; their activations share memory.
   if (!initial.feeds.empty()) {
-    if (strips == 0) initial.limit -= plan.frame.weight_bytes;  // both programs' weights stay
+    plan.first = make_plan(initial);
+    request.limit -= std::min(request.limit - 1, plan.first->weight_bytes);
+  }
+  plan.frame = make_plan(request);
+  if (plan.first &&
+      plan.frame.weight_bytes + plan.first->weight_bytes + plan.first->arena_bytes > limit - fixed) {
+    initial.limit -= std::min(initial.limit - 1, plan.frame.weight_bytes);
     plan.first = make_plan(initial);
   }
   fill_report(model, options, plan);
