@@ -77,6 +77,10 @@ void Run::evaluate(const std::vector<bool>& mask, const TorchWanted& wanted) {
     if (!mask[i] || done_[i]) continue;
     values_[i] = evaluate(nodes[i]);
     done_[i] = true;
+    const bool computed =
+        !std::holds_alternative<op::Input>(nodes[i].op) && !std::holds_alternative<op::State>(nodes[i].op);
+    if (wanted.replace && computed)
+      values_[i] = wanted.replace(Value{static_cast<std::int32_t>(i)}, values_[i]);
     if (wanted.observe) wanted.observe(Value{static_cast<std::int32_t>(i)}, values_[i]);
     for (const Value v : nodes[i].inputs) {
       if (--readers_[static_cast<std::size_t>(v.id)] == 0) value(v).reset();

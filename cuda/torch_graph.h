@@ -26,6 +26,8 @@ struct TorchWanted {
   std::vector<std::string> states;
   /// Called after every evaluated node; the reference dies with the call unless it is copied.
   std::function<void(Value, const torch::Tensor&)> observe = {};
+  /// What readers of a node see in place of its value: rounding, faults. Not called for inputs and states.
+  std::function<torch::Tensor(Value, const torch::Tensor&)> replace = {};
 };
 
 struct TorchStep {

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "graph/error.h"
+#include "torch_fast.h"
 #include "torch_sampling.h"
 
 namespace unblur {
@@ -98,10 +99,17 @@ struct Apply {
   }
 
   Tensor operator()(const op::Warp& o) const {
-    return sample::warp(in[0], widened(in[1]) * o.flow_scale, o.border == Border::kZero);
+    const Tensor flow = widened(in[1]) * o.flow_scale;
+    if (o.border == Border::kReplicate) {
+      if (const auto out = fast::warp(in[0], flow)) return *out;
+    }
+    return sample::warp(in[0], flow, o.border == Border::kZero);
   }
 
   Tensor operator()(const op::Correlation& o) const {
+    if (o.stride == 1) {
+      if (const auto out = fast::correlation(in[0], in[1], o.radius, o.mean)) return *out;
+    }
     return sample::correlation(widened(in[0]), widened(in[1]), o.radius, o.stride, o.mean);
   }
 
@@ -159,6 +167,7 @@ struct Apply {
       case op::BinaryKind::kSub:
         return in[0] - in[1];
       case op::BinaryKind::kMul:
+        if (const auto out = fast::gate(in[0], in[1])) return *out;
         return in[0] * in[1];
       case op::BinaryKind::kDiv:
         return in[0] / in[1];
@@ -202,6 +211,9 @@ struct Apply {
 
   Tensor operator()(const op::ChannelAffine& o) const {
     Tensor x = in[0];
+    if (!o.scale.empty() && o.shift.empty()) {
+      if (const auto out = fast::channel_scale(x, parameter(parameters, o.scale))) return *out;
+    }
     if (!o.scale.empty()) x = x * parameter(parameters, o.scale).view({1, -1, 1, 1});
     if (!o.shift.empty()) x = x + parameter(parameters, o.shift).view({1, -1, 1, 1});
     return x;
@@ -212,6 +224,7 @@ struct Apply {
   Tensor operator()(const op::SoftmaxChannels& /*o*/) const { return at::softmax(in[0], 1); }
 
   Tensor operator()(const op::NormChannels& o) const {
+    if (const auto out = fast::norm_channels(in[0], o.kind == op::NormKind::kCentred, o.eps)) return *out;
     Tensor x = widened(in[0]);
     if (o.kind == op::NormKind::kCentred) x = x - x.mean(1, true);
     const Tensor scale = (x.square().mean(1, true) + o.eps).rsqrt();

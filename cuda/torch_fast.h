@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// The operators on which training on a CPU spends its time besides convolutions, as single passes with their
+// own gradients. Composed of tensor operations each takes five to twenty passes over memory. Each function
+// returns nothing where it does not apply (not the CPU, not float32), and the caller composes.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+
+namespace unblur::fast {
+
+/// op::NormChannels.
+[[nodiscard]] std::optional<at::Tensor> norm_channels(const at::Tensor& x, bool centred, double eps);
+
+/// x[c] * scale[c].
+[[nodiscard]] std::optional<at::Tensor> channel_scale(const at::Tensor& x, const at::Tensor& scale);
+
+/// u * v where both are the two halves of the channels of one tensor (a gate), whose gradient is then written
+/// once.
+[[nodiscard]] std::optional<at::Tensor> gate(const at::Tensor& u, const at::Tensor& v);
+
+/// op::Warp with its replicated border; `flow` in pixels of x.
+[[nodiscard]] std::optional<at::Tensor> warp(const at::Tensor& x, const at::Tensor& flow);
+
+/// op::Correlation with stride 1.
+[[nodiscard]] std::optional<at::Tensor> correlation(const at::Tensor& a, const at::Tensor& b, int radius,
+                                                    bool mean);
+
+}  // namespace unblur::fast

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// Plain loops behind torch_fast.cpp, compiled for AVX2 where the processor has it. Arrays are
+// [pixel][channel] rows; flows are two planes [h][w] in pixels.
+#pragma once
+
+#include <cstdint>
+
+namespace unblur::fast {
+
+/// y = x / sqrt(mean(x^2) + eps) per pixel, x centred before where asked; `scale` gets the divisor's inverse.
+void norm_forward(const float* x, float* y, float* scale, std::int64_t count, std::int64_t channels,
+                  bool centred, float eps);
+/// out = scale * (g - [mean(g) if centred] - y * mean(g * y)).
+void norm_backward(const float* g, const float* y, const float* scale, float* out, std::int64_t count,
+                   std::int64_t channels, bool centred);
+
+/// to_x = g * scale; to_scale += sum over pixels of g * x.
+void channel_scale_backward(const float* g, const float* x, const float* scale, float* to_x, float* to_scale,
+                            std::int64_t count, std::int64_t channels);
+
+/// out[c] = both[c] * both[channels + c].
+void gate_forward(const float* both, float* out, std::int64_t count, std::int64_t channels);
+void gate_backward(const float* g, const float* both, float* out, std::int64_t count, std::int64_t channels);
+
+struct WarpShape {
+  std::int64_t height, width, channels;
+};
+void warp_forward(const WarpShape& s, const float* x, const float* flow, float* out);
+/// `to_x` is added to, `to_flow` written.
+void warp_backward(const WarpShape& s, const float* g, const float* x, const float* flow, float* to_x,
+                   float* to_flow);
+
+struct CorrelationShape {
+  std::int64_t height, width, channels, radius;
+  float factor;
+};
+/// out[(dy+R)*(2R+1)+(dx+R)] = factor * a(y,x) . b(y+dy,x+dx), 0 outside.
+void correlation_forward(const CorrelationShape& s, const float* a, const float* b, float* out);
+/// `to_a` is written, `to_b` added to.
+void correlation_backward(const CorrelationShape& s, const float* g, const float* a, const float* b,
+                          float* to_a, float* to_b);
+
+}  // namespace unblur::fast

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+// Whole runs on generated pictures: resuming, checkpoints, evaluation, logs.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
+#include "clip_feed.h"
+#include "evaluate.h"
+#include "graph/error.h"
+#include "networks/networks.h"
+#include "plot.h"
+#include "smoke.h"
+#include "torch_ops.h"
+#include "train_state.h"
+#include "trained_network.h"
+#include "trainer.h"
+
+namespace unblur {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RunTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("unblur-run-test-" + std::to_string(::getpid()));
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  /// Six small iterations: two of the motion branch, four of everything.
+  TrainConfig config(const std::string& name) const {
+    TrainConfig c;
+    c.directory = folder_ / name;
+    c.threads = 1;
+    c.checkpoint_seconds = 120;
+    c.data.reuse = 2;
+    c.motion.iterations = 2;
+    c.motion.phase = {.batch = 2, .frames = 3, .crop = 64};
+    c.joint.iterations = 4;
+    c.joint.phases = {{.share = 0.5, .batch = 2, .frames = 4, .crop = 64},
+                      {.share = 0.5, .batch = 1, .frames = 6, .crop = 64}};
+    c.joint.segment = 3;
+    c.joint.half_from = 0.75;
+    c.joint.loss.temporal_from = 0.5;
+    c.validation.clips = 0;
+    return c;
+  }
+  static void run(const TrainConfig& c, bool resume = false, std::int64_t stop_after = 0) {
+    ASSERT_EQ(run_training(
+                  c, {.resume = resume, .generated_photos = true, .stop_after = stop_after, .quiet = true}),
+              0);
+  }
+  static CsvTable log_of(const TrainConfig& c) { return read_csv(c.directory / "train.csv"); }
+
+  fs::path folder_;
+};
+
+// Stopped within the first stage and within the second, in the middle of a phase: losses and weights are
+// those of the unbroken run to the last bit.
+TEST_F(RunTest, ResumedRunsAreBitIdentical) {
+  const TrainConfig whole = config("whole"), broken = config("broken");
+  run(whole);
+  run(broken, false, 1);
+  run(broken, true, 3);
+  run(broken, true);
+  const CsvTable a = log_of(whole), b = log_of(broken);
+  ASSERT_EQ(a.rows.size(), 6U);
+  ASSERT_EQ(b.rows.size(), 6U);
+  for (const char* column : {"iteration", "clips", "rate", "loss", "gradient", "epe"}) {
+    const std::size_t c = a.column(column);
+    for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(a.rows[i][c], b.rows[i][c]) << column << " " << i;
+  }
+  const TrainState x = read_train_state(checkpoint_path(whole)),
+                   y = read_train_state(checkpoint_path(broken));
+  for (const auto& [name, value] : x.model) EXPECT_TRUE(at::equal(value, y.model.at(name))) << name;
+  for (const auto& [name, value] : x.average) EXPECT_TRUE(at::equal(value, y.average.at(name))) << name;
+  for (const auto& [name, value] : x.optimiser) EXPECT_TRUE(at::equal(value, y.optimiser.at(name))) << name;
+  EXPECT_GT(x.optimiser.size(), 100U);
+}
+
+TEST_F(RunTest, FinishedAndForeignCheckpointsAreNotResumed) {
+  TrainConfig c = config("run");
+  run(c, false, 1);
+  c.seed = 2;
+  EXPECT_THROW(run_training(c, {.resume = true, .generated_photos = true, .quiet = true}), UsageError);
+  c.seed = 1;
+  run(c, true);
+  EXPECT_THROW(run_training(c, {.resume = true, .generated_photos = true, .quiet = true}), UsageError);
+  c.directory = folder_ / "absent";
+  EXPECT_THROW(run_training(c, {.resume = true, .generated_photos = true, .quiet = true}), InputError);
+  std::ofstream(checkpoint_path(c)) << "no checkpoint at all";
+  EXPECT_THROW(run_training(c, {.resume = true, .generated_photos = true, .quiet = true}), ModelError);
+}
+
+TEST_F(RunTest, InitTakesWeightsOfACheckpointAndOfAModel) {
+  const TrainConfig first = config("first");
+  run(first);
+  const fs::path model = first.directory / "rt.safetensors";
+  ASSERT_TRUE(fs::exists(model));
+  for (const fs::path& start : {model, checkpoint_path(first)}) {
+    TrainConfig next = config("next");
+    next.joint.iterations = 1;
+    next.joint.optimiser.muon_rate = next.joint.optimiser.adam_rate = 0;
+    next.joint.half_from = 1;
+    ASSERT_EQ(run_training(next, {.init = start, .generated_photos = true, .quiet = true}), 0);
+    const TensorMap a = weights_of(model), b = weights_of(next.directory / "rt.safetensors");
+    for (const auto& [name, value] : a) EXPECT_EQ(value.to_floats(), b.at(name).to_floats()) << name;
+  }
+}
+
+TEST_F(RunTest, ModelFileHoldsNoTrainingOutputs) {
+  const TensorMap weights = initial_parameters(build_network("rt", true).graph, 1);
+  const Model model = trained_model("rt", weights, {{"licence", "CC BY-SA 4.0"}});
+  EXPECT_FALSE(model.graph.has_output("aux2"));
+  EXPECT_FALSE(model.parameters.contains("aux2.weight"));
+  EXPECT_EQ(model.info.card.at("licence"), "CC BY-SA 4.0");
+}
+
+// Batches depend on their number alone, and turned clips keep flow and pictures together.
+TEST_F(RunTest, FeedIsAFunctionOfTheBatchNumber) {
+  const PhotoLibrary photos(generated_photos(3, 128, 1), 0.0);
+  DataConfig data;
+  data.reuse = 2;
+  const Phase phase{.batch = 2, .frames = 3, .crop = 64};
+  ClipFeed all(data, &photos, phase, 7, 1, 0, c10::kCPU);
+  for (int i = 0; i < 3; ++i) (void)all.next();
+  const ClipBatch expected = all.next();
+  data.workers = 3;
+  ClipFeed late(data, &photos, phase, 7, 1, 3, c10::kCPU);
+  const ClipBatch got = late.next();
+  EXPECT_TRUE(at::equal(expected.blurred, got.blurred));
+  EXPECT_TRUE(at::equal(expected.flow, got.flow));
+}
+
+TEST_F(RunTest, TurnedClipsStillObeyTheirFlow) {
+  const PhotoLibrary photos(generated_photos(3, 160, 2), 0.0);
+  DataConfig data;
+  data.reuse = 8;
+  data.synthesis.repeated_frame = data.synthesis.zero_motion = data.synthesis.still_camera = 0;
+  data.synthesis.min_speed = 2;
+  data.synthesis.max_speed = 6;
+  ClipFeed feed(data, &photos, {.batch = 8, .frames = 3, .crop = 64}, 5, 1, 0, c10::kCPU);
+  for (int i = 0; i < 2; ++i) {
+    const ClipBatch b = feed.next();
+    for (std::int64_t n = 0; n < 8; ++n) {
+      const at::Tensor now = b.sharp[2].slice(0, n, n + 1), before = b.sharp[1].slice(0, n, n + 1);
+      const at::Tensor mask = b.valid[2].slice(0, n, n + 1);
+      if (mask.sum().item<double>() < 500) continue;
+      const auto error = [&](const at::Tensor& x) { return ((x - now).abs() * mask).sum().item<double>(); };
+      EXPECT_LT(error(warp(before, b.flow[2].slice(0, n, n + 1))), 0.6 * error(before)) << n;
+    }
+  }
+}
+
+// Two frames: errors 10 and 0 code values everywhere. Pooled: mse 50; mean of PSNRs with the exact one
+// capped.
+TEST(Evaluation, PoolsSquaredErrors) {
+  const at::Tensor truth = at::full({2, 3, 16, 16}, 100, at::kByte);
+  at::Tensor output = truth.clone();
+  output[0].add_(10);
+  const Score s = score_frames(truth + 20, output, truth, {.ssim = false});
+  EXPECT_NEAR(s.output.psnr(), 10 * std::log10(255.0 * 255 / 50), 1e-9);
+  EXPECT_NEAR(s.input.psnr(), 10 * std::log10(255.0 * 255 / 400), 1e-9);
+  EXPECT_NEAR(s.psnr_output, 10 * std::log10(255.0 * 255 / 100) + kExactPsnr, 1e-9);
+  const Score later = score_frames(truth + 20, output, truth, {.left_out = 1, .ssim = true});
+  EXPECT_TRUE(std::isinf(later.output.psnr()));
+  EXPECT_NEAR(later.ssim_output, 1.0, 1e-12);
+  EXPECT_THROW((void)score_frames(truth, output.slice(0, 0, 1), truth, {}), InputError);
+}
+
+TEST(Evaluation, BordersDoNotCount) {
+  at::Tensor truth = at::full({1, 3, 32, 32}, 100, at::kByte), output = truth.clone();
+  output.slice(2, 0, 8).fill_(0);
+  EXPECT_TRUE(std::isinf(score_frames(output, output, truth, {.border = 8, .ssim = false}).output.psnr()));
+  EXPECT_FALSE(std::isinf(score_frames(output, output, truth, {.border = 7, .ssim = false}).output.psnr()));
+}
+
+// The single-pass operators of the CPU against the composed ones, which run for float64: values and
+// gradients.
+TEST(FastOperators, MatchTheComposedForms) {
+  at::manual_seed(4);
+  const auto check = [](const Op& op, std::vector<at::Tensor> inputs, const TorchTensors& parameters = {}) {
+    std::vector<std::vector<at::Tensor>> results;
+    for (const auto type : {at::kFloat, at::kDouble}) {
+      std::vector<at::Tensor> leaves;
+      for (const auto& x : inputs) leaves.push_back(x.to(type).detach().requires_grad_(true));
+      TorchTensors own;
+      for (const auto& [name, value] : parameters)
+        leaves.push_back(own[name] = value.to(type).requires_grad_(true));
+      const at::Tensor out = apply_op(op, std::span(leaves).first(inputs.size()), own);
+      (out * at::linspace(-1, 1, out.numel(), out.options()).view(out.sizes())).sum().backward();
+      results.push_back({out.detach().to(at::kDouble)});
+      for (const auto& leaf : leaves) results.back().push_back(leaf.grad().to(at::kDouble));
+    }
+    for (std::size_t i = 0; i < results[0].size(); ++i) {
+      const double scale = results[1][i].abs().max().item<double>();
+      EXPECT_LT((results[0][i] - results[1][i]).abs().max().item<double>(), 2e-5 * (1 + scale))
+          << op_name(op) << " " << i;
+    }
+  };
+  for (const int c : {3, 16, 21}) {
+    const at::Tensor x = at::randn({2, c, 7, 9});
+    check(op::NormChannels{op::NormKind::kRms, 1e-6F}, {x});
+    check(op::NormChannels{op::NormKind::kCentred, 1e-4F}, {x});
+    check(op::ChannelAffine{.scale = "s"}, {x}, {{"s", at::randn({c})}});
+    check(op::Warp{}, {x, at::randn({2, 2, 7, 9}) * 4});
+    check(op::Correlation{.radius = 2}, {x, at::randn({2, c, 7, 9})});
+    check(op::Correlation{.radius = 1, .mean = false}, {x, at::randn({2, c, 7, 9})});
+  }
+}
+
+TEST(FastOperators, GatesOfTwoHalvesHaveTheGradientOfTheProduct) {
+  at::manual_seed(4);
+  std::vector<at::Tensor> gradients;
+  for (const bool whole : {true, false}) {
+    at::manual_seed(9);
+    const at::Tensor leaf = at::randn({2, 8, 5, 6}).requires_grad_(true);
+    const at::Tensor both = (leaf * 1.0F).contiguous(at::MemoryFormat::ChannelsLast);
+    at::Tensor u = both.narrow(1, 0, 4), v = both.narrow(1, 4, 4);
+    if (!whole) u = u.clone(), v = v.clone();  // no longer halves of one tensor
+    const std::vector<at::Tensor> operands{u, v};
+    const at::Tensor out = apply_op(op::Binary{op::BinaryKind::kMul}, operands, {});
+    (out * at::arange(out.numel(), at::kFloat).view(out.sizes())).sum().backward();
+    gradients.push_back(leaf.grad());
+  }
+  EXPECT_TRUE(at::allclose(gradients[0], gradients[1]));
+}
+
+TEST(TrainState, NumbersKeepAllTheirBits) {
+  TrainState state;
+  state.set("x", 0.1 + 0.2);
+  state.set("n", std::int64_t{1} << 60);
+  EXPECT_EQ(state.number("x"), 0.1 + 0.2);
+  EXPECT_EQ(state.integer("n"), std::int64_t{1} << 60);
+  state.counters["y"] = "12 apples";
+  EXPECT_THROW((void)state.integer("y"), ModelError);
+  EXPECT_THROW((void)state.integer("z"), ModelError);
+}
+
+}  // namespace
+}  // namespace unblur

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "eval_verb.h"
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "compute.h"
+#include "evaluate.h"
+#include "graph/error.h"
+#include "run_log.h"
+#include "validation.h"
+#include "validation_set.h"
+
+namespace unblur {
+namespace {
+
+constexpr int kRecordedBorder = 8;  // px; recorded truth is aligned less well there
+
+Evaluation evaluate(const EvalArguments& a, const Restorer& restorer) {
+  Progress progress(a.quiet);
+  const auto show = [&](int done) { progress.show(fmt::format("{} sequences", done)); };
+  ScoreOptions options{.ssim = !a.no_ssim};
+  const auto set = [&](int left_out, int border) {
+    options.left_out = a.left_out >= 0 ? a.left_out : left_out;
+    options.border = a.border >= 0 ? a.border : border;
+  };
+  if (!a.sharp.empty()) {
+    set(0, 0);
+    return evaluate_sharp(restorer, a.sharp, a.frames, options);
+  }
+  if (!a.pairs.empty()) {
+    set(0, kRecordedBorder);
+    return evaluate_pairs(restorer, a.pairs, options, show);
+  }
+  set(kFramesLeftOut, 0);
+  PhotoOptions photos;
+  photos.folders.assign(a.photos.begin(), a.photos.end());
+  photos.exclude = a.exclude;
+  photos.split = Split::kValidation;
+  return evaluate_validation(restorer, PhotoLibrary(photos), a.clips, options, show);
+}
+
+}  // namespace
+
+CLI::App* add_eval_verb(CLI::App& app, EvalArguments& a) {
+  CLI::App* verb = app.add_subcommand("eval", "Score a model, a checkpoint or stored results against truth");
+  verb->add_option("MODEL", a.model,
+                   "Model file or training checkpoint (its averaged weights), run on LibTorch");
+  verb->add_option("--results", a.results,
+                   "Score pictures that `unblur deblur` wrote instead: DIR/SEQUENCE/*.png")
+      ->type_name("DIR");
+  verb->add_option("--photos", a.photos,
+                   "Synthetic validation clips of these photographs (the eighth kept for it)")
+      ->type_name("DIR");
+  verb->add_option("--exclude", a.exclude, "Photographs to leave out, as globs")->type_name("GLOB");
+  verb->add_option("--clips", a.clips, "How many validation clips")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
+  verb->add_option("--pairs", a.pairs, "Recorded pairs and sequences, or clips of `synth --validation`")
+      ->type_name("DIR");
+  verb->add_option("--sharp", a.sharp, "Sharp in, sharp out: pictures that shall stay as they are")
+      ->type_name("DIR");
+  verb->add_option("--frames", a.frames, "With --sharp: only the first N")->check(CLI::Range(1, 1000000));
+  verb->add_option("--left-out", a.left_out, "Frames at the start that do not count (2 for --photos, else 0)")
+      ->check(CLI::Range(0, 1000));
+  verb->add_option("--border", a.border, "Pixels at the edge that do not count (8 for --pairs, else 0)")
+      ->check(CLI::Range(0, 1000));
+  verb->add_option("--device", a.device, "auto, cpu, cuda, cuda:N")->capture_default_str();
+  verb->add_option("--threads", a.threads, "Of LibTorch; 0 = all")->check(CLI::Range(0, 1024));
+  verb->add_option("--json", a.json, "Write the scores as JSON")->type_name("FILE");
+  verb->add_flag("--no-ssim", a.no_ssim, "Leave SSIM out, which takes most of the time");
+  verb->add_flag("-q,--quiet", a.quiet, "No progress");
+  verb->footer(
+      "PSNR is pooled (one mean squared error over all frames) and, beside it, averaged over frames; frames "
+      "are compared as\n"
+      "8-bit RGB.\n\nExamples:\n"
+      "  unblur-train eval models/unblur-rt.safetensors --photos PHOTOS\n"
+      "  unblur-train eval RUN/checkpoint.safetensors --pairs reds_seq\n"
+      "  unblur-train synth --validation CLIPS --photos PHOTOS\n"
+      "  unblur deblur CLIPS/clip_00/blur -o RESULTS/clip_00\n"
+      "  unblur-train eval --results RESULTS --pairs CLIPS --left-out 2 --border 0");
+  return verb;
+}
+
+void run_eval(const EvalArguments& a) {
+  if (a.model.empty() == a.results.empty()) throw UsageError("eval wants either a MODEL or --results DIR");
+  if (int{!a.photos.empty()} + int{!a.pairs.empty()} + int{!a.sharp.empty()} != 1) {
+    throw UsageError("eval wants one of --photos, --pairs and --sharp");
+  }
+  if (a.threads > 0) at::set_num_threads(a.threads);
+  const c10::Device device = choose_device(a.device);
+  const Evaluation evaluation =
+      evaluate(a, a.results.empty() ? network_restorer(a.model, device) : stored_restorer(a.results));
+  const std::string subject = a.results.empty() ? a.model.string() : a.results.string();
+  fmt::print("{} on {}\n{}", subject, a.results.empty() ? describe_compute(device, false) : "stored results",
+             evaluation.table(/*every_sequence=*/true));
+  if (a.json.empty()) return;
+  std::ofstream file(a.json, std::ios::trunc);
+  file << evaluation.json(subject) << '\n';
+  if (!file.flush()) throw ProcessingError("cannot write " + a.json.string());
+}
+
+}  // namespace unblur

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+#include "evaluate.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "compute.h"
+#include "folders.h"
+#include "graph/error.h"
+#include "media/image_file.h"
+#include "preview.h"
+#include "restore.h"
+#include "train_state.h"
+#include "trained_network.h"
+#include "validation_set.h"
+
+namespace unblur {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Interleaved copy of a planar picture [3,h,w], as metrics want it.
+struct Interleaved {
+  at::Tensor pixels;
+  explicit Interleaved(const at::Tensor& planar) : pixels(planar.permute({1, 2, 0}).contiguous().cpu()) {}
+  [[nodiscard]] Picture8 view() const {
+    return {.data = pixels.const_data_ptr<std::uint8_t>(),
+            .width = static_cast<int>(pixels.size(1)),
+            .height = static_cast<int>(pixels.size(0)),
+            .channels = static_cast<int>(pixels.size(2))};
+  }
+};
+
+double psnr_of(const SquaredError& e) { return std::min(e.psnr(), kExactPsnr); }
+
+std::vector<fs::path> pictures_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(folder, failed)) {
+    if (entry.is_regular_file() && is_image_name(entry.path())) files.push_back(entry.path());
+  }
+  if (failed) throw InputError("cannot read the folder " + folder.string() + ": " + failed.message());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+at::Tensor read_picture(const fs::path& path) {
+  return tensor_from_frame(read_image(path).frame).mul(255).round().to(at::kByte);
+}
+
+at::Tensor read_pictures(const std::vector<fs::path>& files) {
+  std::vector<at::Tensor> out;
+  for (const auto& file : files) {
+    out.push_back(read_picture(file));
+    if (out.back().sizes() != out.front().sizes())
+      throw InputError(file.string() + ": size differs from the first picture's");
+  }
+  return at::stack(out);
+}
+
+/// Bin in the meta.json beside a stored clip, or -1.
+int stored_bin(const fs::path& folder) {
+  std::ifstream file(folder / "meta.json");
+  if (!file) return -1;
+  const auto meta = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
+  if (!meta.is_object() || !meta.contains("bin")) return -1;
+  const auto& bin = meta["bin"];
+  for (int b = 0; b < kBinCount; ++b) {
+    if ((bin.is_number_integer() && bin.get<int>() == b) ||
+        (bin.is_string() && bin.get<std::string>() == bin_name(b))) {
+      return b;
+    }
+  }
+  return -1;
+}
+
+std::string row(const std::string& name, const Score& s) {
+  const double n = std::max(s.frames, 1);
+  return fmt::format(
+      "{:<28} {:>5} {:>8.2f} {:>8.2f} {:>+7.2f}   {:>8.2f} {:>8.2f} {:>+7.2f}   {:.4f} {:.4f}\n", name,
+      s.frames, s.input.psnr(), s.output.psnr(), s.pooled_gain(), s.psnr_input / n, s.psnr_output / n,
+      s.mean_gain(), s.ssim_input / n, s.ssim_output / n);
+}
+
+nlohmann::json to_json(const Score& s) {
+  const double n = std::max(s.frames, 1);
+  const auto finite = [](double v) { return std::isfinite(v) ? nlohmann::json(v) : nlohmann::json(nullptr); };
+  return {{"frames", s.frames},
+          {"sequences", s.sequences},
+          {"pooled_psnr_input", finite(s.input.psnr())},
+          {"pooled_psnr_output", finite(s.output.psnr())},
+          {"pooled_gain", finite(s.pooled_gain())},
+          {"mean_psnr_input", s.psnr_input / n},
+          {"mean_psnr_output", s.psnr_output / n},
+          {"mean_gain", s.mean_gain()},
+          {"ssim_input", s.ssim_input / n},
+          {"ssim_output", s.ssim_output / n}};
+}
+
+}  // namespace
+
+Score& Score::operator+=(const Score& o) {
+  input += o.input, output += o.output;
+  psnr_input += o.psnr_input, psnr_output += o.psnr_output;
+  ssim_input += o.ssim_input, ssim_output += o.ssim_output;
+  frames += o.frames, sequences += o.sequences;
+  return *this;
+}
+
+Score score_frames(const at::Tensor& input, const at::Tensor& output, const at::Tensor& truth,
+                   const ScoreOptions& options) {
+  if (input.sizes() != truth.sizes() || output.sizes() != truth.sizes()) {
+    throw InputError("frames and truth differ in number or size");
+  }
+  Score score;
+  score.sequences = 1;
+  for (std::int64_t t = std::min<std::int64_t>(options.left_out, truth.size(0) - 1); t < truth.size(0); ++t) {
+    const Interleaved in(input[t]), out(output[t]), aim(truth[t]);
+    const SquaredError before = squared_error(in.view(), aim.view(), options.border);
+    const SquaredError after = squared_error(out.view(), aim.view(), options.border);
+    score.input += before, score.output += after;
+    score.psnr_input += psnr_of(before), score.psnr_output += psnr_of(after);
+    if (options.ssim) {
+      score.ssim_input += ssim(in.view(), aim.view(), options.border);
+      score.ssim_output += ssim(out.view(), aim.view(), options.border);
+    }
+    ++score.frames;
+  }
+  return score;
+}
+
+Score Evaluation::bin(int b) const {
+  Score sum;
+  for (const auto& s : sequences_) {
+    if (s.bin == b) sum += s.score;
+  }
+  return sum;
+}
+
+Score Evaluation::total() const {
+  Score sum;
+  for (const auto& s : sequences_) sum += s.score;
+  return sum;
+}
+
+std::string Evaluation::table(bool every_sequence) const {
+  std::string text = fmt::format("{:<28} {:>5} {:>8} {:>8} {:>7}   {:>8} {:>8} {:>7}   {}\n", "", "",
+                                 "pooled", "PSNR", "", "mean", "PSNR", "", "SSIM");
+  text += fmt::format("{:<28} {:>5} {:>8} {:>8} {:>7}   {:>8} {:>8} {:>7}   {:<6} {}\n", "sequence", "count",
+                      "input", "output", "gain", "input", "output", "gain", "input", "output");
+  if (every_sequence) {
+    for (const auto& s : sequences_) text += row(s.name, s.score);
+  }
+  for (int b = 0; b < kBinCount; ++b) {
+    if (const Score s = bin(b); s.frames > 0) text += row(fmt::format("bin {} px", bin_name(b)), s);
+  }
+  return text + row("all", total());
+}
+
+std::string Evaluation::json(const std::string& subject) const {
+  nlohmann::json out{
+      {"schema", 1}, {"tool", "unblur-train"}, {"verb", "eval"}, {"subject", subject}, {"ok", true}};
+  for (const auto& s : sequences_) {
+    nlohmann::json one = to_json(s.score);
+    one["name"] = s.name;
+    if (s.bin >= 0) one["bin"] = bin_name(s.bin);
+    out["sequence"].push_back(std::move(one));
+  }
+  for (int b = 0; b < kBinCount; ++b) {
+    if (const Score s = bin(b); s.frames > 0) out["bins"][bin_name(b)] = to_json(s);
+  }
+  out["all"] = to_json(total());
+  return out.dump(1);
+}
+
+Restorer network_restorer(const fs::path& path, c10::Device device) {
+  Model model;
+  if (is_train_state(path)) {
+    model = trained_model(read_train_state(path).text("network"), weights_of(path), {});
+  } else {
+    model = read_model(path);
+  }
+  const int multiple = model.info.size_multiple;
+  const auto net = std::make_shared<TorchGraph>(std::move(model.graph), model.parameters,
+                                                at::TensorOptions().dtype(at::kFloat).device(device));
+  return [net, multiple, device](const std::string&, const at::Tensor& frames) {
+    return restore_clip(*net, frames, multiple, device);
+  };
+}
+
+Restorer stored_restorer(const fs::path& folder) {
+  if (!fs::is_directory(folder)) throw InputError(folder.string() + " is no folder of results");
+  return [folder](const std::string& name, const at::Tensor& frames) {
+    std::vector<fs::path> files;
+    if (fs::is_directory(folder / name)) {
+      files = pictures_in(folder / name);
+    } else if (fs::exists(folder / (name + ".png"))) {
+      files = {folder / (name + ".png")};
+    }
+    const auto wanted = static_cast<std::size_t>(frames.size(0));
+    if (files.size() < wanted) {
+      throw InputError(fmt::format("{}: {} result pictures for '{}', {} wanted", folder.string(),
+                                   files.size(), name, wanted));
+    }
+    files.resize(wanted);
+    return read_pictures(files);
+  };
+}
+
+Evaluation evaluate_validation(const Restorer& restorer, const PhotoLibrary& photos, int clips,
+                               const ScoreOptions& options, const std::function<void(int)>& progress) {
+  Evaluation evaluation;
+  for (int s = 0; s < clips; ++s) {
+    const Clip clip = validation_clip(photos, s);
+    const std::string name = fmt::format("clip_{:02}", s);
+    evaluation.add(
+        {name, clip.bin, score_frames(clip.blurred, restorer(name, clip.blurred), clip.sharp, options)});
+    if (progress) progress(s + 1);
+  }
+  return evaluation;
+}
+
+Evaluation evaluate_pairs(const Restorer& restorer, const fs::path& root, const ScoreOptions& options,
+                          const std::function<void(int)>& progress) {
+  Evaluation evaluation;
+  int done = 0;
+  for (const PairSequence& sequence : find_pairs(root)) {
+    const Clip clip = load_pairs(sequence);
+    evaluation.add({sequence.name, stored_bin(root / sequence.name),
+                    score_frames(clip.blurred, restorer(sequence.name, clip.blurred), clip.sharp, options)});
+    if (progress) progress(++done);
+  }
+  return evaluation;
+}
+
+Evaluation evaluate_sharp(const Restorer& restorer, const fs::path& folder, int frames,
+                          const ScoreOptions& options) {
+  std::vector<fs::path> files = pictures_in(folder);
+  if (files.empty()) throw InputError("no pictures in " + folder.string());
+  if (frames > 0 && files.size() > static_cast<std::size_t>(frames))
+    files.resize(static_cast<std::size_t>(frames));
+  const at::Tensor pictures = read_pictures(files);
+  Evaluation evaluation;
+  const std::string name = folder.filename().string();
+  evaluation.add({name, -1, score_frames(pictures, restorer(name, pictures), pictures, options)});
+  return evaluation;
+}
+
+}  // namespace unblur

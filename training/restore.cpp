@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#include "restore.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace unblur {
+namespace {
+
+at::Tensor padded(const at::Tensor& frame, std::int64_t multiple) {
+  const auto up = [&](std::int64_t n) { return (n + multiple - 1) / multiple * multiple - n; };
+  return at::replication_pad2d(frame, {0, up(frame.size(3)), 0, up(frame.size(2))});
+}
+
+}  // namespace
+
+torch::Tensor restore_clip(const TorchGraph& net, const torch::Tensor& frames, int size_multiple,
+                           c10::Device device) {
+  const at::NoGradGuard no_grad;
+  const std::int64_t count = frames.size(0), h = frames.size(2), w = frames.size(3);
+  const auto picture = [&](std::int64_t t) {
+    return padded(frames[t].unsqueeze(0).to(device).to(at::kFloat).div_(255.0), size_multiple);
+  };
+  TorchWanted wanted = net.everything();
+  wanted.outputs = {"frame"};
+  TorchTensors states;
+  std::vector<at::Tensor> out;
+  for (std::int64_t t = 0; t < count; ++t) {
+    TorchTensors inputs;
+    for (const Value v : net.graph().inputs()) {
+      const auto& input = std::get<op::Input>(net.graph().node(v).op);
+      inputs[input.name] = picture(std::clamp<std::int64_t>(t + input.frame_offset, 0, count - 1));
+    }
+    TorchStep step = net.forward(inputs, states, wanted);
+    states = std::move(step.states);
+    const at::Tensor frame = step.outputs.at("frame")[0].slice(1, 0, h).slice(2, 0, w);
+    out.push_back(frame.clamp(0, 1).mul(255).round().to(at::kByte).cpu());
+  }
+  return at::stack(out);
+}
+
+}  // namespace unblur

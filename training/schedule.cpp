@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "schedule.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "graph/error.h"
+
+namespace unblur {
+namespace {
+
+/// First iteration after phase `p`.
+std::int64_t phase_end(const std::vector<Phase>& phases, std::size_t p, std::int64_t total) {
+  if (p + 1 == phases.size()) return total;
+  double share = 0;
+  for (std::size_t i = 0; i <= p; ++i) share += phases[i].share;
+  return std::llround(share * static_cast<double>(total));
+}
+
+}  // namespace
+
+double RateSchedule::factor(std::int64_t i, std::int64_t total) const noexcept {
+  if (i < 0 || i >= total) return 0.0;
+  const auto n = static_cast<double>(total), at = static_cast<double>(i);
+  const double ramp = std::min(static_cast<double>(warm_up), std::floor(n / 10));
+  const double up = at < ramp ? (at + 1) / (ramp + 1) : 1.0;
+  const double hold = constant_share * n;
+  const double down = at < hold ? 1.0 : (n - at) / (n - hold);
+  return std::min(up, down);
+}
+
+std::size_t phase_index(const std::vector<Phase>& phases, std::int64_t i, std::int64_t total) {
+  if (phases.empty()) throw UsageError("a stage needs at least one phase");
+  for (std::size_t p = 0; p + 1 < phases.size(); ++p) {
+    if (i < phase_end(phases, p, total)) return p;
+  }
+  return phases.size() - 1;
+}
+
+std::int64_t plan_iterations(const std::vector<Phase>& phases, double seconds, double seconds_per_pixel) {
+  double mean_pixels = 0;
+  for (const Phase& p : phases) mean_pixels += p.share * p.pixels();
+  return std::max<std::int64_t>(1, std::llround(seconds / (mean_pixels * seconds_per_pixel)));
+}
+
+double remaining_seconds(const std::vector<Phase>& phases, std::int64_t from, std::int64_t total,
+                         double seconds_per_pixel) {
+  double pixels = 0;
+  std::int64_t begin = 0;
+  for (std::size_t p = 0; p < phases.size(); ++p) {
+    const std::int64_t end = phase_end(phases, p, total);
+    pixels +=
+        phases[p].pixels() * static_cast<double>(std::max<std::int64_t>(0, end - std::max(begin, from)));
+    begin = end;
+  }
+  return pixels * seconds_per_pixel;
+}
+
+}  // namespace unblur

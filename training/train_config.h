@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Everything a run is told by its TOML file (training/configs/*.toml document each key where it is used).
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "clip_plan.h"
+#include "optimiser.h"
+#include "photos.h"
+#include "schedule.h"
+#include "settings.h"
+
+namespace unblur {
+
+/// Where clips come from. Synthesis is asked for `segment`-independent whole clips.
+struct DataConfig {
+  PhotoOptions photos;
+  SynthesisOptions synthesis;                    ///< frames and size are those of the phase
+  std::vector<std::filesystem::path> sequences;  ///< folders of real sequences or pairs, mixed in
+  double sequence_share = 0;                     ///< share of batches drawn from them
+  int workers = 1;                               ///< synthesis threads
+  double reuse = 1;                              ///< how often each synthesised clip is shown, >= 1
+};
+
+/// The motion branch alone, on neighbouring frames.
+struct MotionStage {
+  double share = 0.06;          ///< of the time budget; 0 leaves the stage out
+  std::int64_t iterations = 0;  ///< instead of the share, where > 0 or where there is no budget
+  Phase phase{.share = 1, .batch = 8, .frames = 4, .crop = 128};
+  RateSchedule schedule{.warm_up = 50, .constant_share = 0.5};
+  OptimiserConfig optimiser;  ///< AdamW for all
+};
+
+struct LossConfig {
+  double frequency = 0.1, auxiliary = 0.1, motion = 0.05, temporal = 0.05;
+  double first_frames = 0.5;       ///< weight of the first two frames of a clip
+  double temporal_from = 2.0 / 3;  ///< share of the run after which the temporal loss counts
+  double motion_limit = 64;        ///< px; faster truth is masked
+};
+
+struct JointStage {
+  std::int64_t iterations = 10'000;  ///< without a time budget
+  std::vector<Phase> phases;
+  int segment = 4;  ///< frames that gradients reach back through
+  RateSchedule schedule;
+  OptimiserConfig optimiser;
+  double motion_rate = 0.2;  ///< rate scale of the motion branch
+  double half_from = 0.9;    ///< share of the run after which values are rounded to fp16
+  LossConfig loss;
+};
+
+struct ValidationConfig {
+  int clips = 20, frames = 6, size = 192;
+  double every_minutes = 8;  ///< 0: never
+};
+
+struct TrainConfig {
+  std::string network = "rt";
+  std::filesystem::path directory;  ///< of checkpoints, logs and pictures
+  std::uint64_t seed = 1;
+  int threads = 1;                 ///< of LibTorch
+  std::string device = "auto";     ///< auto, cpu, cuda
+  std::string precision = "auto";  ///< auto, fp32, bf16
+  double average_decay = 0.999;
+  double checkpoint_seconds = 110;
+  DataConfig data;
+  MotionStage motion;
+  JointStage joint;
+  ValidationConfig validation;
+  std::map<std::string, std::string> card;  ///< of the model file: licence, data, ...
+  std::string source;                       ///< the settings as TOML, kept in checkpoints
+};
+
+/// Reads and checks all keys. Throws UsageError naming the key.
+[[nodiscard]] TrainConfig read_train_config(Settings& settings);
+
+}  // namespace unblur

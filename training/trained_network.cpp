@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+#include "trained_network.h"
+
+#include <ATen/ATen.h>
+
+#include <set>
+
+#include "compute.h"
+#include "graph/error.h"
+#include "networks/networks.h"
+
+namespace unblur {
+namespace {
+
+/// Parameters of the nodes that `outputs` need.
+std::set<std::string> parameters_for(const Graph& graph, const std::vector<std::string>& outputs) {
+  std::vector<Value> targets;
+  for (const std::string& name : outputs) targets.push_back(graph.output(name));
+  const std::vector<bool> needed = ancestors(graph, targets);
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < needed.size(); ++i) {
+    if (!needed[i]) continue;
+    const Op& op = graph.nodes()[i].op;
+    if (const auto* conv = std::get_if<op::Conv2d>(&op)) names.insert({conv->weight, conv->bias});
+    if (const auto* conv = std::get_if<op::ConvTranspose2d>(&op)) names.insert({conv->weight, conv->bias});
+    if (const auto* affine = std::get_if<op::ChannelAffine>(&op))
+      names.insert({affine->scale, affine->shift});
+  }
+  return names;
+}
+
+/// Weights of convolutions from which an output is reached without another convolution.
+void find_last_layers(const Graph& graph, Value v, std::set<std::string>& names) {
+  const Node& node = graph.node(v);
+  if (const auto* conv = std::get_if<op::Conv2d>(&node.op)) {
+    names.insert(conv->weight);
+    return;
+  }
+  for (const Value input : node.inputs) find_last_layers(graph, input, names);
+}
+
+TorchGraph training_graph(const std::string& network, std::uint64_t seed, c10::Device device) {
+  Graph graph = build_network(network, /*training=*/true).graph;
+  const TensorMap weights = initial_parameters(graph, seed);
+  TorchGraph net(std::move(graph), weights, at::TensorOptions().dtype(at::kFloat).device(device));
+  to_fast_layout(net.parameters());
+  return net;
+}
+
+const std::vector<std::string> kMotionOutputs{"flow", "flow_coarse"};
+
+}  // namespace
+
+TrainedNetwork::TrainedNetwork(const std::string& network, std::uint64_t seed, double average_decay,
+                               c10::Device device)
+    : graph_(training_graph(network, seed, device)),
+      copy_(training_graph(network, seed, device)),
+      average_(graph_.parameters(), average_decay) {
+  graph_.require_gradients(true);
+}
+
+std::vector<TrainedParameter> TrainedNetwork::trained_parameters(bool motion_only, double motion_rate) {
+  const auto motion = parameters_for(graph_.graph(), kMotionOutputs);
+  std::set<std::string> last;
+  for (const OutputSpec& o : graph_.graph().outputs()) find_last_layers(graph_.graph(), o.value, last);
+  std::vector<TrainedParameter> trained;
+  for (const auto& [name, value] : graph_.parameters()) {
+    if (motion_only && !motion.contains(name)) continue;
+    // The motion branch learns faster with AdamW: after 240 iterations alone its end-point error was 0.86 of
+    // zero motion's, with Muon 0.92.
+    const bool muon = value.dim() == 4 && !last.contains(name) && !motion.contains(name);
+    trained.push_back({.name = name,
+                       .value = value,
+                       .rule = muon ? UpdateRule::kMuon : UpdateRule::kAdamW,
+                       .rate_scale = motion.contains(name) ? motion_rate : 1.0});
+  }
+  return trained;
+}
+
+void TrainedNetwork::optimise_motion(const OptimiserConfig& config) {
+  optimiser_ = std::make_unique<Optimiser>(trained_parameters(/*motion_only=*/true, 1.0), config);
+}
+
+void TrainedNetwork::optimise_all(const OptimiserConfig& config, double motion_rate) {
+  optimiser_ = std::make_unique<Optimiser>(trained_parameters(/*motion_only=*/false, motion_rate), config);
+}
+
+void TrainedNetwork::load_weights(const TensorMap& weights) {
+  const at::NoGradGuard no_grad;
+  const Graph plain = [&] {
+    Graph g = graph_.graph();
+    return g;
+  }();
+  const auto needed = parameters_for(plain, {"frame", "flow"});
+  for (auto& [name, value] : graph_.parameters()) {
+    const auto found = weights.find(name);
+    if (found == weights.end()) {
+      if (needed.contains(name)) throw ModelError("the weights to start from lack '" + name + "'");
+      continue;
+    }
+    if (found->second.dims != Dims(value.sizes().begin(), value.sizes().end())) {
+      throw ModelError("the weights to start from have another shape of '" + name + "'");
+    }
+    value.copy_(to_torch(found->second));
+  }
+  average_.load(graph_.parameters(), 0);
+}
+
+const TorchGraph& TrainedNetwork::average_network() {
+  const at::NoGradGuard no_grad;
+  for (auto& [name, value] : copy_.parameters()) value.copy_(average_.values().at(name));
+  return copy_;
+}
+
+TensorMap TrainedNetwork::export_average() const {
+  TensorMap out;
+  for (const auto& [name, value] : average_.values()) out[name] = from_torch(value);
+  return out;
+}
+
+TrainState TrainedNetwork::state() const {
+  TrainState s;
+  for (const auto& [name, value] : graph_.parameters()) s.model[name] = value.detach();
+  s.average = average_.values();
+  if (optimiser_) s.optimiser = optimiser_->state();
+  s.set("average_updates", average_.updates());
+  return s;
+}
+
+void TrainedNetwork::load(const TrainState& state) {
+  const at::NoGradGuard no_grad;
+  for (auto& [name, value] : graph_.parameters()) {
+    const auto found = state.model.find(name);
+    if (found == state.model.end() || found->second.sizes() != value.sizes()) {
+      throw ModelError("checkpoint lacks the weight '" + name + "' or has another shape");
+    }
+    value.copy_(found->second);
+  }
+  average_.load(state.average, state.integer("average_updates"));
+  optimiser_->load(state.optimiser);
+}
+
+TensorMap weights_of(const std::filesystem::path& path) {
+  if (!is_train_state(path)) return read_model(path).parameters;
+  TensorMap out;
+  for (const auto& [name, value] : read_train_state(path).average) out[name] = from_torch(value);
+  return out;
+}
+
+Model trained_model(const std::string& network, const TensorMap& weights,
+                    const std::map<std::string, std::string>& card) {
+  Model model = build_network(network);
+  for (const auto& [name, dims] : model.graph.parameters()) {
+    const auto found = weights.find(name);
+    if (found == weights.end()) throw ModelError("the weights lack '" + name + "'");
+    model.parameters[name] = found->second;
+  }
+  for (const auto& [key, value] : card) model.info.card[key] = value;
+  model.check_parameters();
+  return model;
+}
+
+}  // namespace unblur
