@@ -204,6 +204,21 @@ void view_slices(Lowered& graph) {
   });
 }
 
+void join_moves(Lowered& graph) {
+  for_each_alive(graph, [&](Value v) {
+    LoweredNode& node = graph.at(v);
+    if (!std::holds_alternative<op::PixelUnshuffle>(node.op)) return;
+    const Value joined = node.inputs[0];
+    LoweredNode& concat = graph.at(joined);
+    if (!concat.alive || !std::holds_alternative<op::Concat>(concat.op) || graph.is_pinned(joined)) return;
+    if (graph.uses(joined) != 1 || concat.inputs.size() >= kMaxBuffers || is_aligned_concat(graph, concat))
+      return;
+    node.inputs = concat.inputs;
+    node.covers.insert(node.covers.begin(), concat.covers.begin(), concat.covers.end());
+    concat.alive = false;
+  });
+}
+
 void place_concats(Lowered& graph) {
   for_each_alive(graph, [&](Value v) {
     if (std::holds_alternative<op::Concat>(graph.at(v).op)) place_concat(graph, v);
@@ -215,6 +230,7 @@ void run_passes(Lowered& graph) {
   fold_affine(graph);
   fuse_epilogues(graph);
   view_slices(graph);
+  join_moves(graph);
   place_concats(graph);
 }
 

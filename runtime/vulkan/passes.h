@@ -22,6 +22,9 @@ void fuse_epilogues(Lowered& graph);
 /// Slices of whole blocks of 8 channels become views of what they are cut from.
 void view_slices(Lowered& graph);
 
+/// A concatenation that cannot be written in place and that only a pixel unshuffle reads is gathered by it.
+void join_moves(Lowered& graph);
+
 /// Operands of a concatenation that lie at multiples of 8 channels are written in place; what cannot be
 /// (states, views, values of another concatenation) is copied, and unaligned concatenations stay kernels.
 /// Those of more operands than a kernel takes are split.

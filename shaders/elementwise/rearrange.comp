@@ -41,17 +41,16 @@ float shuffle(Item item, int c) {
   return load_joined(x, y, kUnit == 1 ? phase * word(kWordChannels) + c : c * kUnit + phase);
 }
 
-/// out[(c, phase)](y,x) = in[c](y * r + phase / r, x * r + phase % r); kUnit phases, or kUnit channels, are
-/// neighbours in the output.
-float unshuffle(Item item, int c) {
-  const int high = divide_by_unit(c), low = c - high * kUnit;
+/// out[(c, phase)](y,x) = in[c](y * r + phase / r, x * r + phase % r), kUnit phases of a channel being
+/// neighbours in the output, or kUnit channels of a phase.
+float unshuffle(Item item, int high, int low) {
   const int channel = kMove == kMoveUnshuffle ? high : low, phase = kMove == kMoveUnshuffle ? low : high;
   const int dy = divide_by_factor(phase);
   return load_joined(item.x * kFactor + phase - dy * kFactor, item.y * kFactor + dy, channel);
 }
 
-float neighbourhood(Item item, int c) {
-  const int channel = divide_by_unit(c), tap = c - channel * kUnit;
+/// Sample of a k x k neighbourhood, kUnit taps.
+float neighbourhood(Item item, int channel, int tap) {
   const int ky = divide_by_factor(tap);
   const int w = view_width(0), h = view_height(0);
   const int x = item.x + tap - ky * kFactor - kFactor / 2, y = item.y + ky - kFactor / 2;
@@ -59,21 +58,29 @@ float neighbourhood(Item item, int c) {
   return x >= 0 && x < w && y >= 0 && y < h ? v : 0.0;
 }
 
-float sample_of(Item item, int c) {
+/// Output channel c = high * kUnit + low.
+float sample_of(Item item, int c, int high, int low) {
   switch (kMove) {
     case kMoveConcat: return load_joined(item.x, item.y, c);
     case kMoveShuffle: return shuffle(item, c);
-    case kMoveNeighbourhood: return neighbourhood(item, c);
-    default: return unshuffle(item, c);
+    case kMoveNeighbourhood: return neighbourhood(item, high, low);
+    default: return unshuffle(item, high, low);
   }
 }
 
 void main() {
   const Item item = this_item(kOperands);
   const int last = word(kWordChannels) - 1;
+  int high = divide_by_unit(item.channel), low = item.channel - high * kUnit;
   float v[8];
-  [[unroll]] for (int e = 0; e < 8; ++e) {  // padding channels repeat the last one; the store zeroes them
-    v[e] = kNarrow == 1 && e >= 4 ? 0.0 : sample_of(item, min(item.channel + e, last));
+  [[unroll]] for (int e = 0; e < 8; ++e) {
+    // Padding channels repeat the last one; the store zeroes them.
+    v[e] = kNarrow == 1 && e >= 4 ? 0.0 : sample_of(item, min(item.channel + e, last), high, low);
+    if (item.channel + e < last) {
+      const bool wraps = low == kUnit - 1;
+      high += wraps ? 1 : 0;
+      low = wraps ? 0 : low + 1;
+    }
   }
   store_item(item, Vec8(vec4(v[0], v[1], v[2], v[3]), vec4(v[4], v[5], v[6], v[7])), kOperands);
 }

@@ -199,6 +199,28 @@ TEST(PlaceConcats, UnalignedOnesStayKernelsAndWideOnesAreSplit) {
   for (const Value v : order) EXPECT_LE(graph.at(v).inputs.size(), kMaxBuffers - 1U);
 }
 
+TEST(JoinMoves, AnUnshuffleGathersWhatOnlyItReads) {
+  Graph g;
+  const Value a = g.add("a", op::Input{.name = "a", .channels = 3});
+  const Value b = g.add("b", op::Input{.name = "b", .channels = 8});
+  const Value unaligned = g.add("unaligned", op::Concat{}, {a, b});
+  const Value aligned = g.add("aligned", op::Concat{}, {b, a});
+  const Value shared = g.add("shared", op::Concat{}, {a, a});
+  const Value joined = g.add("joined", op::PixelUnshuffle{2}, {unaligned});
+  g.set_output("joined", joined);
+  g.set_output("in_place", g.add("in_place", op::PixelUnshuffle{2}, {aligned}));
+  g.set_output("alone", g.add("alone", op::PixelUnshuffle{2}, {shared}));
+  g.set_output("reader", g.add("reader", op::Unary{}, {shared}));
+  const Model model = with_ones(std::move(g));
+  Lowered graph = lowered(model);
+  join_moves(graph);
+  EXPECT_EQ(graph.at(joined).inputs, (std::vector<Value>{a, b}));
+  EXPECT_EQ(graph.at(joined).covers, (std::vector<Value>{unaligned, joined}));
+  EXPECT_FALSE(graph.at(unaligned).alive);
+  EXPECT_TRUE(graph.at(aligned).alive);
+  EXPECT_TRUE(graph.at(shared).alive);
+}
+
 TEST(ViewSlices, OnlyWholeBlocksOrTheEnd) {
   Graph g;
   const Value x = g.add("x", op::Input{.name = "x", .channels = 20});
