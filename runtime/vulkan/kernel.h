@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,8 @@
 #include "graph/graph.h"
 
 namespace unblur::vk {
+
+class Tuning;  // vulkan/tuning.h
 
 /// How elements lie in device memory. kF16Packed: two halves per 32-bit word (packHalf2x16), for devices
 /// without 16-bit storage and for lavapipe; same bytes as kF16.
@@ -34,8 +37,9 @@ struct Caps {
   std::uint32_t max_workgroup_invocations = 128;
   std::uint32_t max_shared_bytes = 16384;
   std::uint32_t max_push_bytes = 128;
-  std::uint64_t max_storage_range = 0;  ///< bytes one storage-buffer binding may cover
-  std::uint32_t core_count = 0;         ///< shader cores, 0 unknown
+  std::uint64_t max_storage_range = 0;   ///< bytes one storage-buffer binding may cover
+  std::uint32_t core_count = 0;          ///< shader cores, 0 unknown
+  std::shared_ptr<const Tuning> tuning;  ///< measured choices of this device; may be null
 };
 
 /// A value (or a channel range of a larger buffer) as a kernel addresses it: NHWC, element index
@@ -108,7 +112,8 @@ struct Kernel {
 };
 
 /// Selects and prepares the kernel of a step. Throws ModelError naming the node if nothing can run it.
-/// `forced`: kernel family name from the environment or a tuning file ("conv_tile"), empty = choose.
+/// `forced`: a kernel from the environment, with its tile if wanted ("conv_tile", "conv_tile:32x128" =
+/// channels x pixels); empty = what the device's tuning says, else the rule.
 [[nodiscard]] Kernel make_kernel(const Step& step, const Caps& caps, const std::string& forced = {});
 
 /// One family per file; each returns nothing where it does not apply.

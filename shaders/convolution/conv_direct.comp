@@ -56,5 +56,7 @@ void main() {
     }
     sum[o] = s;
   }
-  finish(pixel * kPhasesX + phase_x, y * kPhasesY + phase_y, n0, sum);
+  const int out_x = pixel * kPhasesX + phase_x;
+  const int out_y = y * kPhasesY + phase_y;
+  if (is_stored(out_x, out_y)) finish(out_x, out_y, n0, sum);
 }

@@ -31,5 +31,7 @@ void main() {
       weights_at += quads * 4;
     }
   }
-  finish(x * kPhasesX + phase_x, y * kPhasesY + phase_y, n, sum);
+  const int out_x = x * kPhasesX + phase_x;
+  const int out_y = y * kPhasesY + phase_y;
+  if (is_stored(out_x, out_y)) finish(out_x, out_y, n, sum);
 }

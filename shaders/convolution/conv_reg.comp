@@ -119,11 +119,14 @@ void main() {
   }
 
   if (y0 > last) return;
+  const int out_y = y * kPhasesY + phase_y;
   [[unroll]] for (int p = 0; p < kPixels; ++p) {
-    [[unroll]] for (int q = 0; q < kQuads; ++q) {
-      const int o = 4 * q * kPixels + p;
-      const vec4 v = vec4(sum[o], sum[o + kPixels], sum[o + 2 * kPixels], sum[o + 3 * kPixels]);
-      finish((x0 + p) * kPhasesX + phase_x, y * kPhasesY + phase_y, n0 + 4 * q, v);
+    const int out_x = (x0 + p) * kPhasesX + phase_x;
+    if (x0 + p < width && is_stored(out_x, out_y)) {
+      [[unroll]] for (int q = 0; q < kQuads; ++q) {
+        const int o = 4 * q * kPixels + p;
+        finish(out_x, out_y, n0 + 4 * q, vec4(sum[o], sum[o + kPixels], sum[o + 2 * kPixels], sum[o + 3 * kPixels]));
+      }
     }
   }
 }

@@ -44,6 +44,7 @@ void main() {
   }
   const int out_x = x * kPhasesX + phase_x;
   const int out_y = y * kPhasesY + phase_y;
+  if (!is_stored(out_x, out_y)) return;
   finish(out_x, out_y, n0, sum0);
   if (kOutPerGroup > 4) finish(out_x, out_y, n0 + 4, sum1);
 }

@@ -81,8 +81,10 @@ void main() {
       const int y = pixel / width;
       const int out_x = (pixel - y * width) * kPhasesX + phase_x;
       const int out_y = (first + y) * kPhasesY + phase_y;
-      finish(out_x, out_y, n, sum[p][0] + bias0);
-      finish(out_x, out_y, n + 4, sum[p][1] + bias1);
+      if (is_stored(out_x, out_y)) {
+        finish(out_x, out_y, n, sum[p][0] + bias0);
+        finish(out_x, out_y, n + 4, sum[p][1] + bias1);
+      }
     }
   }
 }

@@ -34,6 +34,7 @@ layout(constant_id = kSpecOwn + 17) const int kWeightStorage = kStorageF32;
 layout(constant_id = kSpecOwn + 18) const int kBlock = 8;   // output channels per invocation
 layout(constant_id = kSpecOwn + 19) const int kPixels = 8;  // neighbouring output pixels per invocation
 layout(constant_id = kSpecOwn + 20) const int kStep = 4;    // input channels per turn of the loop
+layout(constant_id = kSpecOwn + 21) const int kStored = 8;  // channels of the stored output
 
 const int kInput = 0;
 const int kResidualSlot = 1;
@@ -101,9 +102,15 @@ vec4 load_weights4(int i) {
   return unpack_half4(load_uint2(kWeights, bias_words() + (i >> 1)));
 }
 
+/// Whether pixel (x, y) before the shuffle is one that `finish` may store.
+bool is_stored(int x, int y) {
+  if (kShuffle > 1) return true;  // finish looks at each pixel of the shuffle
+  return x < view_width(kOutput) && (kPhasesY == 1 || (y >= word(kWordRow) && y < word(kWordRowEnd)));
+}
+
 /// Stores internal channels n..n+3 (n a multiple of 4) of output pixel (x, y) before the shuffle, bias
-/// included, unless it lies outside the output or the dispatch. Behind the last channel of a pixel zeros
-/// follow up to a multiple of 8.
+/// included. Behind the last channel of a pixel zeros follow up to a multiple of 8. Every condition that the
+/// layer decides folds away: unrolled kernels hold this many times.
 void finish(int x, int y, int n, vec4 value) {
   if (n >= kGroups * kOutPerGroup) return;
   int c = n;
@@ -112,13 +119,15 @@ void finish(int x, int y, int n, vec4 value) {
     c = n - position * kShuffled;
     x = x * kShuffle + position % kShuffle;
     y = y * kShuffle + position / kShuffle;
+    if (x >= view_width(kOutput) || y < word(kWordRow) || y >= word(kWordRowEnd)) return;
   }
-  const int channels = word(kWordChannels);
-  if (c >= channels || x >= view_width(kOutput) || y < word(kWordRow) || y >= word(kWordRowEnd)) return;
   vec4 residual = vec4(0);
   if (kResidual == 1) residual = load_block(kResidualSlot, element(kResidualSlot, x, y, c));
   const int at = element(kOutput, x, y, c);
-  store_block(kOutput, at, zero_padding(epilogue(value, residual), c, channels));
-  if (c + 4 >= channels && (c & 4) == 0) store_block(kOutput, at + 4, vec4(0));
+  value = epilogue(value, residual);
+  if (kStored % 4 != 0) value = zero_padding(value, c, kStored);
+  store_block(kOutput, at, value);
+  const bool half_block_left = kStored % 8 > 0 && kStored % 8 <= 4;
+  if (half_block_left && c + 4 >= kStored) store_block(kOutput, at + 4, vec4(0));
 }
 #endif

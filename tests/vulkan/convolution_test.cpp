@@ -102,7 +102,8 @@ TEST_P(Convolution, RowRangesGiveTheSameBits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, Convolution,
-                         testing::Values("conv_reg", "conv_tile", "conv_small", "conv_dw", "conv_direct"),
+                         testing::Values("conv_reg", "conv_tile", "conv_cm", "conv_small", "conv_dw",
+                                         "conv_direct"),
                          [](const auto& kernel) { return std::string(kernel.param); });
 
 TEST(ConvolutionSelection, UnknownKernelIsRefusedByName) {

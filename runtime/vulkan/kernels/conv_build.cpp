@@ -28,8 +28,9 @@ enum Constant : int {  // the order of shaders/convolution/convolution.glsl
   kBlock,
   kPixels,
   kStep,
+  kStored,
 };
-static_assert(kStep + 1 == shader::kConvOwn);
+static_assert(kStored + 1 == shader::kConvOwn);
 
 }  // namespace
 
@@ -54,7 +55,7 @@ Specialization conv_specialization(const ConvStep& conv, int group_x, int group_
   out.set(kBorder, static_cast<int>(s.border));
   out.set(kShuffled, s.shuffled);
   out.set(kWeightStorage, conv.step.weights == Storage::kF32 ? shader::kStorageF32 : shader::kStorageF16);
-  set_tile(out, 0, 0, 0);
+  out.set(kStored, conv.step.output.c);
   return out;
 }
 

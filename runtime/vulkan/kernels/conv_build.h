@@ -12,6 +12,16 @@ namespace unblur::vk {
 /// block, pixels, step: whatever they mean to the kernel.
 void set_tile(Specialization& specialization, int block, int pixels, int step);
 
+/// The builder's tile with what was asked for put in.
+template <typename Tile>
+[[nodiscard]] Tile with_override(Tile tile, const std::optional<MatrixTile>& asked) {
+  if (!asked) return tile;
+  if (asked->block > 0) tile.block = asked->block;
+  if (asked->pixels > 0) tile.pixels = asked->pixels;
+  if (asked->step > 0) tile.step = asked->step;
+  return tile;
+}
+
 /// Sizes as the kernels see them, before phases and shuffle.
 struct ConvRows {
   int first = 0, count = 0;  ///< of q, for stored rows [y0, y1)

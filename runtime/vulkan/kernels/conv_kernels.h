@@ -17,11 +17,14 @@ struct ConvStep {
   const Caps& caps;
   ConvShape shape;
   ConvWeights weights;
+  std::optional<MatrixTile>
+      tile;  ///< asked for instead of the builder's choice; 0 in a field leaves that one
   ConvStep(const Step& s, const Caps& c) : step(s), caps(c), shape(conv_shape(s)), weights(s, shape) {}
 };
 
 [[nodiscard]] std::optional<Kernel> make_conv_reg(const ConvStep& conv);
 [[nodiscard]] std::optional<Kernel> make_conv_tile(const ConvStep& conv);
+[[nodiscard]] std::optional<Kernel> make_conv_cm(const ConvStep& conv);
 [[nodiscard]] std::optional<Kernel> make_conv_small(const ConvStep& conv);
 [[nodiscard]] std::optional<Kernel> make_conv_dw(const ConvStep& conv);
 [[nodiscard]] std::optional<Kernel> make_conv_direct(const ConvStep& conv);

@@ -37,7 +37,10 @@ std::optional<Kernel> make_conv_reg(const ConvStep& conv) {
   if (shape.groups > 1 && (shape.in_per_group % 4 != 0 || shape.internal_per_group % 4 != 0)) {
     return std::nullopt;
   }
-  const RegisterTile tile = choose_tile(shape);
+  const RegisterTile tile = with_override(choose_tile(shape), conv.tile);
+  if (tile.step % 4 != 0 || (shape.internal_per_group > tile.block && tile.block % 4 != 0))
+    return std::nullopt;
+  if (shape.groups > 1 && shape.internal_per_group % tile.block != 0) return std::nullopt;
   Specialization specialization = conv_specialization(conv, kLanes);
   set_tile(specialization, tile.block, tile.pixels, tile.step);
 
