@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// The comparison as a library, on two made-up backends whose results are known.
+#include "compare.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "graph/error.h"
+
+namespace unblur {
+namespace {
+
+/// Output "frame" = 0.5, plus `error` in the first value, plus 0.001 per frame since the last reset; records
+/// the windows that it was given by their first byte.
+class FakeSession final : public Session {
+ public:
+  FakeSession(float error, std::vector<std::vector<int>>* windows) : error_(error), windows_(windows) {}
+  void reset() override {}
+  void submit(std::span<const Frame* const> window) override {
+    std::vector<int> seen;
+    for (const Frame* f : window) seen.push_back(std::to_integer<int>(f->data.at(0)));
+    windows_->push_back(seen);
+  }
+  Result receive() override {
+    Result result;
+    NamedOutput out{"frame", {3, 2, 2}, std::vector<float>(12, 0.5F + 0.001F * static_cast<float>(count_++))};
+    out.values[0] += error_;
+    result.outputs = {out};
+    return result;
+  }
+  [[nodiscard]] int in_flight() const override { return 0; }
+  [[nodiscard]] int max_in_flight() const override { return 1; }
+  [[nodiscard]] int min_offset() const override { return -1; }
+  [[nodiscard]] int max_offset() const override { return 1; }
+  [[nodiscard]] const PlanReport& report() const override { return report_; }
+
+ private:
+  float error_;
+  int count_ = 0;
+  std::vector<std::vector<int>>* windows_;
+  PlanReport report_;
+};
+
+class FakeBackend final : public Backend {
+ public:
+  explicit FakeBackend(float error) : error_(error) {}
+  [[nodiscard]] const DeviceInfo& device() const override { return info_; }
+  std::unique_ptr<Session> bind(std::shared_ptr<const Model>, const BindOptions&) override {
+    return std::make_unique<FakeSession>(error_, &windows);
+  }
+  PlanReport plan(const Model&, const BindOptions&) override { return {}; }
+  TensorMap run_tensors(const Model&, const TensorMap&, TensorMap*, Precision) override { return {}; }
+  std::vector<std::vector<int>> windows;
+
+ private:
+  float error_;
+  DeviceInfo info_;
+};
+
+std::vector<FrameDifference> compare(FakeBackend& first, FakeBackend& second, int frames, std::size_t count) {
+  auto model = std::make_shared<Model>();
+  model->graph.set_output("frame", model->graph.add("frame", op::Input{.name = "frame"}));
+  std::vector<Frame> all(static_cast<std::size_t>(frames), Frame({.width = 2, .height = 2}));
+  for (int i = 0; i < frames; ++i) all[static_cast<std::size_t>(i)].data[0] = static_cast<std::byte>(i);
+  return compare_backends(model, all, count, first, Precision::kFp32, second, Precision::kFp32);
+}
+
+TEST(Compare, MeasuresLargestMeanAndPsnr) {
+  FakeBackend a(0), b(0.012F);
+  const auto frames = compare(a, b, 1, 1);
+  ASSERT_EQ(frames.size(), 1U);
+  const OutputDifference& d = frames[0].outputs.at(0);
+  EXPECT_NEAR(d.largest, 0.012, 1e-7);
+  EXPECT_NEAR(d.mean, 0.001, 1e-8);
+  EXPECT_NEAR(d.relative(), 0.024, 1e-6);
+  EXPECT_NEAR(d.psnr_db, 10 * std::log10(12 / (0.012 * 0.012)), 1e-3);
+}
+
+TEST(Compare, EqualIsInfinitePsnr) {
+  FakeBackend a(0), b(0);
+  EXPECT_EQ(compare(a, b, 1, 1)[0].outputs.at(0).psnr_db, std::numeric_limits<double>::infinity());
+}
+
+TEST(Compare, ANumberThatIsNoneIsOutsideAnyTolerance) {
+  FakeBackend a(0), b(std::numeric_limits<float>::quiet_NaN());
+  const OutputDifference d = compare(a, b, 1, 1)[0].outputs.at(0);
+  EXPECT_FALSE(Tolerance{.relative = 1e30}.holds(d));
+  EXPECT_FALSE((Tolerance{.mean_abs = 1e30, .max_abs = 1e30}.holds(d)));
+}
+
+TEST(Compare, WindowsRepeatTheNearestFrameAtTheEnds) {
+  FakeBackend a(0), b(0);
+  EXPECT_EQ(compare(a, b, 3, 3).size(), 3U);
+  const std::vector<std::vector<int>> expected{{0, 0, 1}, {0, 1, 2}, {1, 2, 2}};
+  EXPECT_EQ(a.windows, expected);
+  EXPECT_EQ(b.windows, expected);
+}
+
+TEST(Compare, TakesTheFramesThereAre) {
+  FakeBackend a(0), b(0);
+  EXPECT_EQ(compare(a, b, 2, 30).size(), 2U);
+  EXPECT_EQ(compare(a, b, 5, 2).size(), 2U);
+}
+
+TEST(Compare, BackendNames) {
+  const BackendChoice c = parse_backend("torch:cuda:1+fp16");
+  EXPECT_EQ(c.family, "torch");
+  EXPECT_EQ(c.device, "cuda:1");
+  EXPECT_EQ(c.precision, Precision::kFp16);
+  EXPECT_EQ(parse_backend("vulkan:0").precision, Precision::kFp32);
+  EXPECT_EQ(parse_backend("torch").device, "cpu");
+  EXPECT_THROW((void)parse_backend("opencl:0"), UsageError);
+  EXPECT_THROW((void)parse_backend("vulkan:0+fp8"), UsageError);
+}
+
+TEST(Compare, DefaultTolerances) {
+  Graph plain, volume;
+  const Value f = volume.add("frame", op::Input{.name = "frame"});
+  const Value flow = volume.add("flow", op::Slice{0, 2}, {f});
+  (void)volume.add("volume", op::PixelVolume{.radius = 1}, {f, f, flow});
+  const std::vector<BackendChoice> full{parse_backend("torch:cpu"), parse_backend("vulkan:0")};
+  const std::vector<BackendChoice> half{parse_backend("torch:cpu"), parse_backend("vulkan:0+fp16")};
+  EXPECT_EQ(default_tolerance(plain, full).relative, 1e-4);
+  EXPECT_EQ(default_tolerance(plain, half).relative, 2e-2);
+  EXPECT_EQ(default_tolerance(volume, full).mean_abs, 1e-3);
+  EXPECT_EQ(default_tolerance(volume, full).max_abs, 0.05);
+}
+
+}  // namespace
+}  // namespace unblur
