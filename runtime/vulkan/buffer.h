@@ -45,7 +45,7 @@ class Buffer {
  private:
   std::shared_ptr<Device> device_;
   std::unique_ptr<Device, MemoryRelease> counted_;  // empty after a move
-  MemoryHandle memory_;  // before the buffer: destroyed after it
+  MemoryHandle memory_;                             // before the buffer: destroyed after it
   BufferHandle buffer_;
   std::uint64_t bytes_ = 0;
   VkDeviceAddress address_ = 0;

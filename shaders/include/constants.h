@@ -70,7 +70,7 @@ UNBLUR_CONST kAffineChannel = 2;   // a buffer
 // ---- rearrange ----
 UNBLUR_CONST kMoveConcat = 0;  // and slice
 UNBLUR_CONST kMoveShuffle = 1;
-UNBLUR_CONST kMoveUnshuffle = 2;       // channel-major
+UNBLUR_CONST kMoveUnshuffle = 2;        // channel-major
 UNBLUR_CONST kMoveUnshuffleBlocks = 3;  // block-major
 UNBLUR_CONST kMoveNeighbourhood = 4;
 
