@@ -226,7 +226,6 @@ void place_concats(Lowered& graph) {
 }
 
 void run_passes(Lowered& graph) {
-  drop_no_ops(graph);
   fold_affine(graph);
   fuse_epilogues(graph);
   view_slices(graph);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Graph passes: each takes a Lowered graph to one that computes the same with less memory traffic, and can
-// be run and tested alone. run_passes applies all in the order below.
+// be run and tested alone. run_passes applies all but drop_no_ops in the order below: the planner runs that
+// one first, before it adds the copies that states need, which look like no-ops and must stay.
 #pragma once
 
 #include "vulkan/lowering.h"
