@@ -14,8 +14,9 @@ struct RunOptions {
   bool resume = false;  ///< continue from `checkpoint.safetensors` of the run's directory
   std::filesystem::path
       init;  ///< weights of a model file or checkpoint to start from; the motion stage is skipped
-  double budget_minutes = 0;    ///< 0: iteration counts of the configuration
-  std::int64_t stop_after = 0;  ///< stop with a checkpoint after so many iterations in total; 0: never
+  double budget_minutes = 0;      ///< 0: iteration counts of the configuration; with `resume`: so many more
+  bool generated_photos = false;  ///< instead of those of the configuration
+  std::int64_t stop_after = 0;    ///< stop with a checkpoint after so many iterations in total; 0: never
   bool quiet = false;
   const std::atomic<int>* interrupt = nullptr;  ///< becomes a signal number when the run shall stop
 };

@@ -25,8 +25,9 @@ std::vector<std::string> validation_columns() {
 
 std::vector<double> ValidationResult::row(double seconds, std::int64_t clips) const {
   std::vector<double> values{seconds, static_cast<double>(clips)};
-  for (const BinScore& bin : bins)
-    values.insert(values.end(), {bin.input.psnr(), bin.output.psnr(), bin.gain()});
+  for (const Score& bin : bins) {
+    values.insert(values.end(), {bin.input.psnr(), bin.output.psnr(), bin.pooled_gain()});
+  }
   return values;
 }
 
