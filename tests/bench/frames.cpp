@@ -144,8 +144,9 @@ int run_benchmark(int argc, char** argv) {
   std::vector<double> device;
   for (const Result& r : plain) device.push_back(r.gpu_ms);
   std::ranges::sort(device);
-  fmt::print("{:.2f} fps ({:.1f} ms per frame, device {:.1f} ms median, {:.1f} ms least)\n", 1000.0 / wall,
-             wall, device[device.size() / 2], device.front());
+  fmt::print(
+      "{:.2f} fps ({:.1f} ms per frame, processor {:.1f} ms, device {:.1f} ms median, {:.1f} ms least)\n",
+      1000.0 / wall, wall, work, device[device.size() / 2], device.front());
 
   session.reset();
   options.time_nodes = true;
