@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Everything that CI checks, from a fresh clone: set-up, lint, the whole build with its tests, and the part
-# without LibTorch again under ASan and UBSan. Ends with the summary of the tests.
+# Everything that is checked, from a fresh clone; ends with the summary of the tests.
+#   scripts/test.sh                  set-up; the part without LibTorch under ASan and UBSan; lint; build; tests
+#   scripts/test.sh tests [ARG...]   set-up, build and tests only; ARGs go to ctest
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+what=${1:-all}
+[ $# -eq 0 ] || shift
+case $what in all | tests) ;; *) echo "test.sh: no stage '$what', see the top of this file" >&2; exit 2 ;; esac
 
 started=$SECONDS
 step() { printf '\n=== %s (%d:%02d)\n' "$*" $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60)); }
@@ -15,20 +20,22 @@ deps=${UNBLUR_DEPS_DIR:-$PWD/build/deps}
 export MESA_SHADER_CACHE_DIR=$PWD/build/mesa-cache
 mkdir -p "$MESA_SHADER_CACHE_DIR"
 
-step 'build without LibTorch, under ASan and UBSan'
-cmake --preset asan -DUNBLUR_DEPS_DIR="$deps" >build/asan-configure.log || { cat build/asan-configure.log; exit 1; }
-cmake --build --preset asan
-step 'its tests'
-export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
-ctest --preset asan -L cpu -j "$(nproc)"
-# The host code of the executor; kernels are the same bits under a sanitizer, so one driver is enough.
-ctest --preset asan -R '^vulkan\.(device|session|colour|passes).*lavapipe$' -j "$(nproc)"
+if [ "$what" = all ]; then
+  step 'build without LibTorch, under ASan and UBSan'
+  cmake --preset asan -DUNBLUR_DEPS_DIR="$deps" >build/asan-configure.log || { cat build/asan-configure.log; exit 1; }
+  cmake --build --preset asan
+  step 'its tests'
+  export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
+  ctest --preset asan -L cpu -j "$(nproc)"
+  # The host code of the executor; kernels are the same bits under a sanitizer, so one driver is enough.
+  ctest --preset asan -R '^vulkan\.(device|session|colour|passes).*lavapipe$' -j "$(nproc)"
 
-step 'lint'
-scripts/lint.sh
+  step 'lint'
+  scripts/lint.sh
+fi
 
 step 'build'
 cmake --preset release -DUNBLUR_DEPS_DIR="$deps" >build/release-configure.log || { cat build/release-configure.log; exit 1; }
 cmake --build --preset release
 step 'tests'
-ctest --preset release -j "$(nproc)"
+ctest --preset release -j "$(nproc)" "$@"
