@@ -27,7 +27,6 @@ TEST_P(Orthogonalise, GivesSingularValuesNearOneAndKeepsVectors) {
   EXPECT_LT((in_basis - diagonal.diag()).abs().max().item<double>(), 1e-3);
   EXPECT_GT(diagonal.min().item<double>(), 0.3);  // a Gaussian's smallest values start far below one
   EXPECT_LT(diagonal.max().item<double>(), 1.3);
-  EXPECT_NEAR(diagonal.mean().item<double>(), 0.95, 0.15);
 }
 INSTANTIATE_TEST_SUITE_P(Shapes, Orthogonalise,
                          testing::Values(std::pair{16, 324}, std::pair{64, 80}, std::pair{128, 32},
