@@ -9,7 +9,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "graph/executor.h"
 
@@ -56,7 +55,6 @@ class Settings {
 /// XDG base directories: an empty or relative variable counts as unset.
 [[nodiscard]] std::filesystem::path config_home();
 [[nodiscard]] std::vector<std::filesystem::path> config_dirs();  ///< $XDG_CONFIG_DIRS
-[[nodiscard]] std::filesystem::path cache_home();
 [[nodiscard]] std::filesystem::path data_home();
 [[nodiscard]] std::vector<std::filesystem::path> data_dirs();
 
