@@ -37,11 +37,16 @@ void print_data(const Context& context, const std::string& text);
 /// The backend of the chosen device; says which one it is, and once if there is no GPU.
 std::unique_ptr<Backend> open_backend(Context& context, const Settings& settings);
 
+/// Kernel choices that `tune` measured for this device and model, unless UNBLUR_KERNEL says otherwise.
+void apply_tuning(const DeviceInfo& device, const std::string& model_fingerprint);
+
 // One per file; each adds its subcommand.
 void add_deblur(CLI::App& app, Context& context);
 void add_info(CLI::App& app, Context& context);
 void add_devices(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
+void add_selftest(CLI::App& app, Context& context);
+void add_tune(CLI::App& app, Context& context);
 void add_benchmark(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 

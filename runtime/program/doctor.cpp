@@ -22,7 +22,7 @@ Finding examine_devices(Context& context) {
       if (!r.advice.empty())
         return {Level::kNote, fmt::format("device {} works, slowly", r.info.name), r.advice};
       return {cpu ? Level::kNote : Level::kGood, fmt::format("device {} ({})", r.info.name, r.info.driver),
-              cpu ? "this is the CPU; a GPU is some twenty times faster, if there is one install its Vulkan "
+              cpu ? "this is the CPU; if there is a GPU, install its Vulkan "
                     "driver"
                   : ""};
     }

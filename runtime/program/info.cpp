@@ -23,7 +23,8 @@ std::string frame_window(const Graph& graph) {
     const int offset = std::get<op::Input>(graph.node(v).op).frame_offset;
     low = std::min(low, offset), high = std::max(high, offset);
   }
-  return fmt::format("{} to {:+}", low, high);
+  if (low == 0 && high == 0) return "one at a time";
+  return fmt::format("from {} to {:+} around the one that is restored", low, high);
 }
 
 nlohmann::json card_json(const Model& model) {

@@ -90,7 +90,7 @@ int fail(Context& context, const Error& error) {
 int report_usage(Context& context, const CLI::App& app, const CLI::ParseError& e) {
   const CLI::App* verb = app.get_subcommands().empty() ? &app : app.get_subcommands().front();
   if (e.get_name() == "CallForHelp" || e.get_name() == "CallForAllHelp") {
-    std::fputs(verb->help(verb == &app ? "unblur" : "unblur " + verb->get_name()).c_str(), stdout);
+    std::fputs(verb->help(verb == &app ? "" : "unblur").c_str(), stdout);
     return 0;
   }
   if (e.get_name() == "CallForVersion") {
@@ -114,7 +114,9 @@ int parse_and_run(int argc, char** argv, Context& context) {
   add_info(app, context);
   add_devices(app, context);
   add_doctor(app, context);
+  add_selftest(app, context);
   add_benchmark(app, context);
+  add_tune(app, context);
   add_config(app, context);
   try {
     const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });

@@ -26,6 +26,15 @@ struct Finding {
   std::string remedy;  ///< what to install or set; empty if nothing is wrong
 };
 
+/// One kernel of `selftest`.
+struct SelftestRow {
+  std::string kernel, operation, storage;
+  double error = 0, tolerance = 0;  ///< largest |error| / max(1, |truth|)
+  double ms = 0;                    ///< wall time, compilation included
+  std::string skipped;              ///< why it did not run; empty = it ran
+  bool failed = false;
+};
+
 struct Services {
   /// `selector`: index, part of the name or UUID; empty = the best. Throws DeviceError.
   std::function<std::unique_ptr<Backend>(const std::string& selector)> open_backend;
@@ -33,6 +42,10 @@ struct Services {
   std::function<std::vector<DeviceRow>(const std::string& selector)> list_devices;
   /// What the machine lacks, drivers and layers included.
   std::function<std::vector<Finding>()> examine;
+  /// Every kernel on a device against plain loops. Throws DeviceError.
+  std::function<std::vector<SelftestRow>(const std::string& selector)> selftest;
+  /// Convolution kernels that UNBLUR_KERNEL may name, for `tune`.
+  std::vector<std::string> kernels;
 };
 
 /// Runs the program and returns its exit code (docs/exit-codes.md). Never throws.

@@ -69,6 +69,7 @@ std::string environment_name(std::string_view setting) {
 }
 
 fs::path config_home() { return base_dir("XDG_CONFIG_HOME", ".config"); }
+fs::path cache_home() { return base_dir("XDG_CACHE_HOME", ".cache"); }
 fs::path data_home() { return base_dir("XDG_DATA_HOME", ".local/share"); }
 std::vector<fs::path> config_dirs() { return base_dirs("XDG_CONFIG_DIRS", "/etc/xdg"); }
 std::vector<fs::path> data_dirs() { return base_dirs("XDG_DATA_DIRS", "/usr/local/share:/usr/share"); }

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "graph/executor.h"
 
@@ -55,6 +56,7 @@ class Settings {
 /// XDG base directories: an empty or relative variable counts as unset.
 [[nodiscard]] std::filesystem::path config_home();
 [[nodiscard]] std::vector<std::filesystem::path> config_dirs();  ///< $XDG_CONFIG_DIRS
+[[nodiscard]] std::filesystem::path cache_home();
 [[nodiscard]] std::filesystem::path data_home();
 [[nodiscard]] std::vector<std::filesystem::path> data_dirs();
 

@@ -15,6 +15,8 @@
 
 #include "graph/error.h"
 #include "vulkan/backend.h"
+#include "vulkan/kernels/conv_kernels.h"
+#include "vulkan/selftest.h"
 
 namespace unblur {
 namespace {
@@ -142,11 +144,28 @@ std::vector<Finding> examine() {
   return findings;
 }
 
+std::vector<SelftestRow> selftest(const std::string& selector) {
+  const auto device = vk::Device::open(selector);
+  vk::Pipelines pipelines(device);
+  std::vector<SelftestRow> rows;
+  for (const vk::SelftestResult& r : vk::selftest(device, pipelines)) {
+    rows.push_back({r.kernel, r.operation, r.storage, r.error, r.tolerance, r.ms, r.skipped, r.failed()});
+  }
+  pipelines.save();
+  return rows;
+}
+
+std::vector<std::string> kernels() {
+  std::vector<std::string> names;
+  for (const std::string_view name : vk::convolution_kernels()) names.emplace_back(name);
+  return names;
+}
+
 }  // namespace
 
 Services vulkan_services() {
   return {[](const std::string& selector) { return create_vulkan_backend({selector}); }, list_devices,
-          examine};
+          examine, selftest, kernels()};
 }
 
 }  // namespace unblur

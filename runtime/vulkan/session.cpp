@@ -47,6 +47,34 @@ void VulkanSession::submit(std::span<const Frame* const> window) {
   first_ = false;
 }
 
+TensorMap VulkanSession::save_states() {
+  TensorMap saved;
+  if (first_ || in_flight() > 0) return saved;
+  // The next frame reads the copy of its own slot.
+  const std::vector<std::vector<float>> states = engine_.read_states(next_slot_);
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    const auto count = static_cast<std::int64_t>(states[i].size());
+    saved[fmt::format("state.{:03}", i)] = Tensor::from_floats({count}, states[i]);
+  }
+  return saved;
+}
+
+bool VulkanSession::load_states(const TensorMap& states) {
+  if (in_flight() > 0) return false;
+  std::vector<std::vector<float>> values = engine_.read_states(next_slot_);
+  if (values.size() != states.size()) return false;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto found = states.find(fmt::format("state.{:03}", i));
+    if (found == states.end() || found->second.count() != static_cast<std::int64_t>(values[i].size())) {
+      return false;
+    }
+    values[i] = found->second.to_floats();
+  }
+  engine_.write_states(next_slot_, values);
+  first_ = false;
+  return true;
+}
+
 Result VulkanSession::take(const Pending& frame, const FrameEngine& engine, int slot) const {
   Result result;
   result.frame = Frame(options_.bind.format);

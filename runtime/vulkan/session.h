@@ -19,6 +19,8 @@ class VulkanSession final : public Session {
   void reset() override { first_ = true; }
   void submit(std::span<const Frame* const> window) override;
   Result receive() override;
+  TensorMap save_states() override;
+  bool load_states(const TensorMap& states) override;
   [[nodiscard]] int in_flight() const override {
     return static_cast<int>(pending_.size() + finished_.size());
   }
