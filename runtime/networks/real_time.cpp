@@ -6,6 +6,7 @@
 // path, b2a b4a b8 b4b b2b the blocks, out the last convolution, aux2 / aux4 training outputs.
 #include <fmt/format.h>
 
+#include "graph/shorthand.h"
 #include "networks/networks.h"
 
 namespace unblur {
@@ -19,14 +20,7 @@ struct Builder {
   Graph graph;
 
   Value conv(const std::string& name, Value x, int channels, int kernel = 3, int stride = 1) {
-    return graph.add(name,
-                     op::Conv2d{.weight = name + ".weight",
-                                .bias = name + ".bias",
-                                .out_channels = channels,
-                                .kernel = {kernel, kernel},
-                                .stride = {stride, stride},
-                                .pad = Margins::all(kernel / 2)},
-                     {x});
+    return add_conv(graph, name, x, channels, kernel, stride);
   }
   Value leaky(const std::string& name, Value x) {
     return graph.add(name, op::Unary{op::UnaryKind::kLeakyRelu, kSlope}, {x});

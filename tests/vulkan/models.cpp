@@ -6,21 +6,9 @@
 #include <cstring>
 #include <random>
 
+#include "graph/shorthand.h"
+
 namespace unblur::vk::test {
-namespace {
-
-Value conv(Graph& g, const std::string& name, Value x, int channels, int kernel = 3, int stride = 1) {
-  return g.add(name,
-               op::Conv2d{.weight = name + ".weight",
-                          .bias = name + ".bias",
-                          .out_channels = channels,
-                          .kernel = {kernel, kernel},
-                          .stride = {stride, stride},
-                          .pad = Margins::all(kernel / 2)},
-               {x});
-}
-
-}  // namespace
 
 std::shared_ptr<Model> with_parameters(Graph graph, int size_multiple, unsigned seed) {
   auto model = std::make_shared<Model>();
@@ -57,33 +45,33 @@ std::shared_ptr<Model> recurrent_model() {
   // Half scale: a frame pair unshuffled (unaligned concatenation), a gated block.
   const Value pair = g.add("pair", op::Concat{}, {frame, previous});
   const Value half = g.add("half", op::PixelUnshuffle{.factor = 2}, {pair});
-  Value x = g.add("in.act", op::Unary{op::UnaryKind::kLeakyRelu}, {conv(g, "in", half, 16)});
+  Value x = g.add("in.act", op::Unary{op::UnaryKind::kLeakyRelu}, {add_conv(g, "in", half, 16)});
   const Value rms = g.add("rms", op::NormChannels{op::NormKind::kRms, 1e-6F}, {x});
   const Value gain = g.add("gain", op::ChannelAffine{.scale = "gain.scale"}, {rms});
-  const Value both = conv(g, "split", gain, 32);
+  const Value both = add_conv(g, "split", gain, 32);
   const Value u = g.add("u", op::Slice{0, 16}, {both});
   const Value v = g.add("v", op::Slice{16, 16}, {both});
   const Value gate = g.add("gate", op::Binary{op::BinaryKind::kMul}, {u, v});
-  const Value skip = x = g.add("block", op::Binary{}, {x, conv(g, "join", gate, 16)});
+  const Value skip = x = g.add("block", op::Binary{}, {x, add_conv(g, "join", gate, 16)});
 
   // Quarter scale: the hidden state moved by a flow, beside new features (in place) and kept ones.
-  const Value down = conv(g, "down", x, 16, 3, 2);
-  const Value flow = g.add("flow", op::Affine{3.0F, 0.25F}, {conv(g, "flow.conv", down, 2)});
+  const Value down = add_conv(g, "down", x, 16, 3, 2);
+  const Value flow = g.add("flow", op::Affine{3.0F, 0.25F}, {add_conv(g, "flow.conv", down, 2)});
   const Value moved = g.add("moved", op::Warp{.flow_scale = 1.0F}, {hidden, flow});
   const Value joined = g.add("joined", op::Concat{}, {down, moved, features});
-  const Value deep = g.add("deep.act", op::Unary{op::UnaryKind::kTanh}, {conv(g, "deep", joined, 16)});
+  const Value deep = g.add("deep.act", op::Unary{op::UnaryKind::kTanh}, {add_conv(g, "deep", joined, 16)});
 
   // Back up: shuffle in the store, skip added after it.
-  const Value wide = conv(g, "up", deep, 64, 1);
+  const Value wide = add_conv(g, "up", deep, 64, 1);
   const Value shuffled = g.add("up.shuffle", op::PixelShuffle{.factor = 2}, {wide});
   x = g.add("up.skip", op::Binary{}, {shuffled, skip});
-  const Value out = g.add("out.shuffle", op::PixelShuffle{.factor = 2}, {conv(g, "out", x, 12)});
+  const Value out = g.add("out.shuffle", op::PixelShuffle{.factor = 2}, {add_conv(g, "out", x, 12)});
   const Value small = g.add("out.small", op::Affine{0.1F, 0.0F}, {out});
   const Value sum = g.add("sum", op::Binary{}, {small, frame});
   const Value restored = g.add("restored", op::Clamp{0.0F, 1.0F}, {sum});
 
   g.set_state("previous", frame, frame);
-  const Value first = conv(g, "first", g.add("first.in", op::PixelUnshuffle{.factor = 4}, {frame}), 16);
+  const Value first = add_conv(g, "first", g.add("first.in", op::PixelUnshuffle{.factor = 4}, {frame}), 16);
   g.set_state("hidden", deep, first, true);
   g.set_state("features", down, first);
   g.set_output("frame", restored);

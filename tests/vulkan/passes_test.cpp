@@ -8,7 +8,9 @@
 #include <random>
 
 #include "graph/error.h"
+#include "graph/shorthand.h"
 #include "vulkan/memory_plan.h"
+#include "vulkan/plan.h"
 #include "vulkan/schedule.h"
 
 namespace unblur::vk {
@@ -23,16 +25,6 @@ Model with_ones(Graph graph) {
   }
   model.graph = std::move(graph);
   return model;
-}
-
-Value conv(Graph& g, const std::string& name, Value x, int channels, int kernel = 3) {
-  return g.add(name,
-               op::Conv2d{.weight = name + ".weight",
-                          .bias = name + ".bias",
-                          .out_channels = channels,
-                          .kernel = {kernel, kernel},
-                          .pad = Margins::all(kernel / 2)},
-               {x});
 }
 
 Lowered lowered(const Model& model, int size = 16) {
@@ -79,7 +71,7 @@ TEST(DropNoOps, KeepsAPinnedValueReachable) {
 TEST(FuseEpilogues, TakesActivationResidualActivationClamp) {
   Graph g;
   const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
-  Value y = conv(g, "conv", x, 8);
+  Value y = add_conv(g, "conv", x, 8);
   y = g.add("relu", op::Unary{op::UnaryKind::kRelu}, {y});
   y = g.add("add", op::Binary{}, {x, y});
   y = g.add("tanh", op::Unary{op::UnaryKind::kTanh}, {y});
@@ -101,11 +93,11 @@ TEST(FuseEpilogues, TakesActivationResidualActivationClamp) {
 TEST(FuseEpilogues, ShuffleComesBeforeTheResidualOnly) {
   Graph g;
   const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
-  const Value up = g.add("up", op::PixelShuffle{.factor = 2}, {conv(g, "conv", x, 32)});
+  const Value up = g.add("up", op::PixelShuffle{.factor = 2}, {add_conv(g, "conv", x, 32)});
   const Value skip = g.add("skip", op::Resize{.numerator = 2}, {x});
   const Value sum = g.add("sum", op::Binary{}, {up, skip});
   const Value late =
-      g.add("late", op::PixelShuffle{.factor = 2}, {g.add("r", op::Binary{}, {conv(g, "c2", x, 8), x})});
+      g.add("late", op::PixelShuffle{.factor = 2}, {g.add("r", op::Binary{}, {add_conv(g, "c2", x, 8), x})});
   g.set_output("frame", sum);
   g.set_output("late", late);
   const Model model = with_ones(std::move(g));
@@ -121,9 +113,9 @@ TEST(FuseEpilogues, ShuffleComesBeforeTheResidualOnly) {
 TEST(FuseEpilogues, LeavesValuesThatOthersReadOrThatAreOutputs) {
   Graph g;
   const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
-  const Value a = conv(g, "a", x, 8);
+  const Value a = add_conv(g, "a", x, 8);
   const Value relu = g.add("relu", op::Unary{}, {a});
-  const Value b = conv(g, "b", relu, 8);
+  const Value b = add_conv(g, "b", relu, 8);
   const Value tanh = g.add("tanh", op::Unary{op::UnaryKind::kTanh}, {b});
   g.set_output("frame", g.add("sum", op::Binary{}, {tanh, a}));
   g.set_output("b", b);
@@ -136,7 +128,7 @@ TEST(FuseEpilogues, LeavesValuesThatOthersReadOrThatAreOutputs) {
 TEST(FoldAffine, MovesIntoTheConvolutionBefore) {
   Graph g;
   const Value x = g.add("x", op::Input{.name = "x", .channels = 2});
-  const Value y = g.add("affine", op::Affine{3.0F, 0.5F}, {conv(g, "conv", x, 4, 1)});
+  const Value y = g.add("affine", op::Affine{3.0F, 0.5F}, {add_conv(g, "conv", x, 4, 1)});
   g.set_output("frame", y);
   const Model model = with_ones(std::move(g));
   Lowered graph = lowered(model);
@@ -152,9 +144,9 @@ TEST(FoldAffine, MovesForwardButNoShiftPastAZeroBorder) {
   const Value x = g.add("x", op::Input{.name = "x", .channels = 2});
   const Value scaled = g.add("scaled", op::Affine{2.0F, 0.0F}, {x});
   const Value shifted = g.add("shifted", op::Affine{2.0F, 1.0F}, {x});
-  const Value inner = conv(g, "inner", g.add("one", op::Affine{2.0F, 1.0F}, {x}), 4, 1);
-  g.set_output("a", conv(g, "padded", scaled, 4));
-  g.set_output("b", conv(g, "kept", shifted, 4));
+  const Value inner = add_conv(g, "inner", g.add("one", op::Affine{2.0F, 1.0F}, {x}), 4, 1);
+  g.set_output("a", add_conv(g, "padded", scaled, 4));
+  g.set_output("b", add_conv(g, "kept", shifted, 4));
   g.set_output("frame", inner);
   const Model model = with_ones(std::move(g));
   Lowered graph = lowered(model);
@@ -168,10 +160,10 @@ TEST(PlaceConcats, AlignedOperandsAreWrittenInPlace) {
   Graph g;
   const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
   const Value state = g.add_state("s", 8);
-  const Value a = conv(g, "a", x, 16);
-  const Value b = conv(g, "b", x, 3);
+  const Value a = add_conv(g, "a", x, 16);
+  const Value b = add_conv(g, "b", x, 3);
   const Value all = g.add("all", op::Concat{}, {a, state, b});
-  g.set_output("frame", conv(g, "last", all, 8));
+  g.set_output("frame", add_conv(g, "last", all, 8));
   g.set_state("s", x, x);
   const Model model = with_ones(std::move(g));
   Lowered graph = lowered(model);
@@ -243,10 +235,10 @@ TEST(ViewSlices, OnlyWholeBlocksOrTheEnd) {
 TEST(Phases, CutWhereAnyRowMayBeRead) {
   Graph g;
   const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
-  const Value a = conv(g, "a", x, 8);
-  const Value flow = conv(g, "flow", a, 2);
+  const Value a = add_conv(g, "a", x, 8);
+  const Value flow = add_conv(g, "flow", a, 2);
   const Value warped = g.add("warped", op::Warp{}, {a, flow});
-  const Value b = conv(g, "b", warped, 8);
+  const Value b = add_conv(g, "b", warped, 8);
   const Value sum = g.add("sum", op::Binary{}, {b, a});
   g.set_output("frame", sum);
   const Model model = with_ones(std::move(g));
@@ -265,8 +257,8 @@ TEST(Phases, CutWhereAnyRowMayBeRead) {
 TEST(Strips, CoverEveryRowOnceAndCarryHalos) {
   Graph g;
   const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
-  const Value a = conv(g, "a", x, 8);
-  const Value b = conv(g, "b", a, 8, 5);
+  const Value a = add_conv(g, "a", x, 8);
+  const Value b = add_conv(g, "b", a, 8, 5);
   g.set_output("frame", b);
   const Model model = with_ones(std::move(g));
   const Lowered graph = lowered(model, 100);
@@ -283,6 +275,42 @@ TEST(Strips, CoverEveryRowOnceAndCarryHalos) {
     EXPECT_EQ(halo.end, std::min(100, out.end + 2));
   }
   EXPECT_EQ(covered, 100);
+}
+
+/// A copy of a value that already lies in another state's memory looks like a no-op and must stay.
+TEST(Plan, StatesThatOneValueFeedsAreAllWritten) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
+  const Value a = g.add_state("a", 8);
+  const Value b = g.add_state("b", 8);
+  const Value c = g.add_state("c", 8);
+  const Value y = add_conv(g, "conv", g.add("all", op::Concat{}, {x, a, b, c}), 8);
+  g.set_output("frame", y);
+  g.set_state("a", y, x);
+  g.set_state("b", y, x);
+  g.set_state("c", y, x);
+  const Model model = with_ones(std::move(g));
+  PhysicalDevice device;
+  device.limits.max_allocation = 1U << 30U;
+  device.caps.buffer_device_address = true;
+  for (const bool first : {true, false}) {
+    PlanRequest request{.model = &model, .device = &device, .height = 16, .width = 16};
+    const auto states = model.graph.states();
+    for (int i = 0; i < 3; ++i) {
+      const StateSpec& state = states[static_cast<std::size_t>(i)];
+      request.feeds.push_back({i, first ? state.initial : state.next});
+    }
+    const Plan plan = make_plan(request);
+    std::vector<int> written;
+    const auto note = [&](Value v) {
+      const Residence& home = plan.residence(v);
+      if (home.home == Home::kStateNext) written.push_back(home.state);
+    };
+    for (const Value v : plan.inputs) note(v);
+    for (const PlannedStep& step : plan.steps) note(step.output);
+    std::ranges::sort(written);
+    EXPECT_EQ(written, (std::vector{0, 1, 2})) << (first ? "first frame" : "later frames");
+  }
 }
 
 TEST(MemoryPlan, NeverOverlapsWhatLivesTogether) {

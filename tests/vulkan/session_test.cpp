@@ -169,6 +169,42 @@ TEST(Session, ResetForgetsThePast) {
   expect_same(plain_run(), run(session));
 }
 
+/// Save, run on, load, run again: the same bits, in this session and in a new one.
+void check_saved_states(Storage storage) {
+  FrameOptions options = plain();
+  options.storage = storage;
+  VulkanSession session(test::device(), test::shared_pipelines(), model(), options);
+  EXPECT_TRUE(session.save_states().empty()) << "no frame has run";
+  const Clip start = run(session, 2);
+  const TensorMap saved = session.save_states();
+  ASSERT_EQ(saved.size(), model()->graph.states().size());
+  const Clip rest = run(session, 3, 2);
+  EXPECT_NE(start.frames[1].data, rest.frames[0].data);
+
+  ASSERT_TRUE(session.load_states(saved));
+  expect_same(rest, run(session, 3, 2));
+  VulkanSession other(test::device(), test::shared_pipelines(), model(), options);
+  ASSERT_TRUE(other.load_states(saved));
+  expect_same(rest, run(other, 3, 2));
+
+  TensorMap fewer = saved;
+  fewer.erase(fewer.begin());
+  EXPECT_FALSE(other.load_states(fewer));
+  const Frame frame = test::make_frame(kFormat, 0);
+  const Frame* window = &frame;
+  other.submit({&window, 1});
+  EXPECT_TRUE(other.save_states().empty()) << "a frame is in flight";
+  EXPECT_FALSE(other.load_states(saved)) << "a frame is in flight";
+  (void)other.receive();
+}
+
+TEST(Session, SavedStatesGoOnExactlyThere) { check_saved_states(Storage::kF32); }
+
+TEST(Session, SavedStatesOfHalvesGoOnExactlyThere) {
+  if (test::device()->storage_buffers()) GTEST_SKIP() << "does not depend on how buffers are bound";
+  check_saved_states(Storage::kF16Packed);
+}
+
 TEST(Session, TakesAndAllocatesWhatTheDryRunSays) {
   const PlanReport report = plan_frames(*model(), test::device()->physical(), plain()).report;
   const std::uint64_t before = test::device()->allocated_bytes();
