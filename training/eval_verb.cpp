@@ -18,9 +18,20 @@ namespace {
 
 constexpr int kRecordedBorder = 8;  // px; recorded truth is aligned less well there
 
-Evaluation evaluate(const EvalArguments& a, const Restorer& restorer) {
+/// On the CPU sequences are worked on side by side, one thread each: that scales, and gives the same bits for
+/// any number of threads. A single sequence gets all threads of LibTorch.
+int side_by_side(const EvalArguments& a, c10::Device device) {
+  const int threads = a.threads > 0 ? a.threads : at::get_num_threads();
+  const bool several = device.is_cpu() && a.sharp.empty();
+  at::set_num_threads(several ? 1 : threads);
+  return several ? threads : 1;
+}
+
+Evaluation evaluate(const EvalArguments& a, const Restorer& restorer, int replica_count) {
   Progress progress(a.quiet);
-  const auto show = [&](int done) { progress.show(fmt::format("{} sequences", done)); };
+  Replicas replicas(replica_count);
+  const EvaluationWork work{.replicas = replicas,
+                            .progress = [&](int done) { progress.show(fmt::format("{} sequences", done)); }};
   ScoreOptions options{.ssim = !a.no_ssim};
   const auto set = [&](int left_out, int border) {
     options.left_out = a.left_out >= 0 ? a.left_out : left_out;
@@ -32,14 +43,14 @@ Evaluation evaluate(const EvalArguments& a, const Restorer& restorer) {
   }
   if (!a.pairs.empty()) {
     set(0, kRecordedBorder);
-    return evaluate_pairs(restorer, a.pairs, options, show);
+    return evaluate_pairs(restorer, a.pairs, options, work);
   }
   set(kFramesLeftOut, 0);
   PhotoOptions photos;
   photos.folders.assign(a.photos.begin(), a.photos.end());
   photos.exclude = a.exclude;
   photos.split = Split::kValidation;
-  return evaluate_validation(restorer, PhotoLibrary(photos), a.clips, options, show);
+  return evaluate_validation(restorer, PhotoLibrary(photos), a.clips, options, work);
 }
 
 }  // namespace
@@ -68,7 +79,7 @@ CLI::App* add_eval_verb(CLI::App& app, EvalArguments& a) {
   verb->add_option("--border", a.border, "Pixels at the edge that do not count (8 for --pairs, else 0)")
       ->check(CLI::Range(0, 1000));
   verb->add_option("--device", a.device, "auto, cpu, cuda, cuda:N")->capture_default_str();
-  verb->add_option("--threads", a.threads, "Of LibTorch; 0 = all")->check(CLI::Range(0, 1024));
+  verb->add_option("--threads", a.threads, "Processor threads; 0 = all")->check(CLI::Range(0, 1024));
   verb->add_option("--json", a.json, "Write the scores as JSON")->type_name("FILE");
   verb->add_flag("--no-ssim", a.no_ssim, "Leave SSIM out, which takes most of the time");
   verb->add_flag("-q,--quiet", a.quiet, "No progress");
@@ -89,10 +100,10 @@ void run_eval(const EvalArguments& a) {
   if (int{!a.photos.empty()} + int{!a.pairs.empty()} + int{!a.sharp.empty()} != 1) {
     throw UsageError("eval wants one of --photos, --pairs and --sharp");
   }
-  if (a.threads > 0) at::set_num_threads(a.threads);
   const c10::Device device = choose_device(a.device);
-  const Evaluation evaluation =
-      evaluate(a, a.results.empty() ? network_restorer(a.model, device) : stored_restorer(a.results));
+  const int replicas = side_by_side(a, device);
+  const Evaluation evaluation = evaluate(
+      a, a.results.empty() ? network_restorer(a.model, device) : stored_restorer(a.results), replicas);
   const std::string subject = a.results.empty() ? a.model.string() : a.results.string();
   fmt::print("{} on {}\n{}", subject, a.results.empty() ? describe_compute(device, false) : "stored results",
              evaluation.table(/*every_sequence=*/true));

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <iterator>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "compute.h"
@@ -101,6 +103,23 @@ nlohmann::json to_json(const Score& s) {
           {"mean_gain", s.mean_gain()},
           {"ssim_input", s.ssim_input / n},
           {"ssim_output", s.ssim_output / n}};
+}
+
+/// Scores 0 to count - 1, made side by side, in the order of their numbers.
+Evaluation evaluate_all(std::int64_t count, const EvaluationWork& work,
+                        const std::function<NamedScore(std::int64_t)>& score) {
+  std::vector<NamedScore> scores(static_cast<std::size_t>(count));
+  std::mutex mutex;
+  int done = 0;
+  work.replicas.run(count, [&](std::int64_t i) {
+    NamedScore one = score(i);
+    const std::lock_guard lock(mutex);
+    scores[static_cast<std::size_t>(i)] = std::move(one);
+    if (work.progress) work.progress(++done);
+  });
+  Evaluation evaluation;
+  for (NamedScore& one : scores) evaluation.add(std::move(one));
+  return evaluation;
 }
 
 }  // namespace
@@ -214,29 +233,24 @@ Restorer stored_restorer(const fs::path& folder) {
 }
 
 Evaluation evaluate_validation(const Restorer& restorer, const PhotoLibrary& photos, int clips,
-                               const ScoreOptions& options, const std::function<void(int)>& progress) {
-  Evaluation evaluation;
-  for (int s = 0; s < clips; ++s) {
-    const Clip clip = validation_clip(photos, s);
-    const std::string name = fmt::format("clip_{:02}", s);
-    evaluation.add(
-        {name, clip.bin, score_frames(clip.blurred, restorer(name, clip.blurred), clip.sharp, options)});
-    if (progress) progress(s + 1);
-  }
-  return evaluation;
+                               const ScoreOptions& options, const EvaluationWork& work) {
+  return evaluate_all(clips, work, [&](std::int64_t i) {
+    const Clip clip = validation_clip(photos, static_cast<int>(i));
+    const std::string name = fmt::format("clip_{:02}", i);
+    return NamedScore{name, clip.bin,
+                      score_frames(clip.blurred, restorer(name, clip.blurred), clip.sharp, options)};
+  });
 }
 
 Evaluation evaluate_pairs(const Restorer& restorer, const fs::path& root, const ScoreOptions& options,
-                          const std::function<void(int)>& progress) {
-  Evaluation evaluation;
-  int done = 0;
-  for (const PairSequence& sequence : find_pairs(root)) {
+                          const EvaluationWork& work) {
+  const std::vector<PairSequence> sequences = find_pairs(root);
+  return evaluate_all(std::ssize(sequences), work, [&](std::int64_t i) {
+    const PairSequence& sequence = sequences[static_cast<std::size_t>(i)];
     const Clip clip = load_pairs(sequence);
-    evaluation.add({sequence.name, stored_bin(root / sequence.name),
-                    score_frames(clip.blurred, restorer(sequence.name, clip.blurred), clip.sharp, options)});
-    if (progress) progress(++done);
-  }
-  return evaluation;
+    return NamedScore{sequence.name, stored_bin(root / sequence.name),
+                      score_frames(clip.blurred, restorer(sequence.name, clip.blurred), clip.sharp, options)};
+  });
 }
 
 Evaluation evaluate_sharp(const Restorer& restorer, const fs::path& folder, int frames,

@@ -10,6 +10,7 @@
 
 #include "clip_plan.h"
 #include "media/metrics.h"
+#include "replicas.h"
 #include "torch_graph.h"
 
 namespace unblur {
@@ -56,7 +57,7 @@ class Evaluation {
   std::vector<NamedScore> sequences_;
 };
 
-/// uint8 [t,3,h,w] in, the same out; `name` says which sequence it is.
+/// uint8 [t,3,h,w] in, the same out; `name` says which sequence it is. Called from several threads at once.
 using Restorer = std::function<torch::Tensor(const std::string& name, const torch::Tensor& frames)>;
 
 /// The network of a model file or checkpoint (averaged weights) on LibTorch.
@@ -65,14 +66,18 @@ using Restorer = std::function<torch::Tensor(const std::string& name, const torc
 /// of their names. Throws InputError if there are fewer than were asked for.
 [[nodiscard]] Restorer stored_restorer(const std::filesystem::path& folder);
 
+/// How sequences are worked on: side by side, telling how many are done.
+struct EvaluationWork {
+  Replicas& replicas;
+  std::function<void(int)> progress = {};
+};
+
 /// The synthetic validation set (validation_set.h), clips 0 to count - 1.
 [[nodiscard]] Evaluation evaluate_validation(const Restorer& restorer, const PhotoLibrary& photos, int clips,
-                                             const ScoreOptions& options,
-                                             const std::function<void(int)>& progress);
+                                             const ScoreOptions& options, const EvaluationWork& work);
 /// Recorded pairs and sequences (folders.h); clips that `synth` stored bring their bin.
 [[nodiscard]] Evaluation evaluate_pairs(const Restorer& restorer, const std::filesystem::path& root,
-                                        const ScoreOptions& options,
-                                        const std::function<void(int)>& progress);
+                                        const ScoreOptions& options, const EvaluationWork& work);
 /// Sharp in, sharp out: pictures of a folder are both input and truth.
 [[nodiscard]] Evaluation evaluate_sharp(const Restorer& restorer, const std::filesystem::path& folder,
                                         int frames, const ScoreOptions& options);

@@ -8,8 +8,9 @@ namespace {
 
 constexpr double kFlowEps = 1e-4;  // inside the root: px^2
 
-at::Tensor masked_mean(const at::Tensor& values, const at::Tensor& mask) {
-  return (values * mask).sum() / mask.sum().clamp_min(1.0);
+at::Tensor masked_mean(const at::Tensor& values, const FlowTruth& truth) {
+  const at::Tensor count = truth.count.defined() ? truth.count : truth.mask.sum();
+  return (values * truth.mask).sum() / count.clamp_min(1.0);
 }
 
 at::Tensor squared_distance(const at::Tensor& a, const at::Tensor& b) {
@@ -41,8 +42,12 @@ FlowTruth reduce_flow(const FlowTruth& full, int height, int width) {
   return {sum / share.clamp_min(1e-6), (share > 0.5).to(full.flow.scalar_type())};
 }
 
+FlowTruth part_of(const FlowTruth& whole, std::int64_t first, std::int64_t size) {
+  return {whole.flow.narrow(0, first, size), whole.mask.narrow(0, first, size), whole.mask.sum()};
+}
+
 at::Tensor motion_loss(const at::Tensor& flow, const FlowTruth& truth) {
-  return masked_mean((squared_distance(flow, truth.flow) + kFlowEps).sqrt(), truth.mask);
+  return masked_mean((squared_distance(flow, truth.flow) + kFlowEps).sqrt(), truth);
 }
 
 EndPointError end_point_error(const at::Tensor& flow, const FlowTruth& truth) {
@@ -70,7 +75,7 @@ at::Tensor temporal_loss(const at::Tensor& output, const at::Tensor& previous_ou
                          const FlowTruth& truth) {
   // warp(a) - warp(b) = warp(a - b): one warp of the previous error serves both.
   const at::Tensor change = (output - target) - warp(previous_output - previous_target, truth.flow);
-  return masked_mean((change.square() + 1e-6).sqrt().mean(1, /*keepdim=*/true), truth.mask);
+  return masked_mean((change.square() + 1e-6).sqrt().mean(1, /*keepdim=*/true), truth);
 }
 
 }  // namespace unblur

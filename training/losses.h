@@ -6,6 +6,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 namespace unblur {
 
 /// mean(sqrt((a - b)^2 + eps^2)).
@@ -24,8 +26,12 @@ namespace unblur {
 /// cells more than half counted. Values stay in full-resolution pixels.
 struct FlowTruth {
   at::Tensor flow, mask;
+  at::Tensor count = {};  ///< what means divide by: sum of the mask, or of the mask of a whole batch
 };
 [[nodiscard]] FlowTruth reduce_flow(const FlowTruth& full, int height, int width);
+
+/// Truth of `size` clips of a batch from `first` on. Means over the parts of a batch add up to its own.
+[[nodiscard]] FlowTruth part_of(const FlowTruth& whole, std::int64_t first, std::int64_t size);
 
 /// Mean over counted cells of sqrt(|flow - truth|^2 + 1e-4); zero where none counts.
 [[nodiscard]] at::Tensor motion_loss(const at::Tensor& flow, const FlowTruth& truth);

@@ -96,8 +96,8 @@ void Optimiser::adam_update(const TrainedParameter& p, Slot& slot, const at::Ten
   value.addcdiv_(slot.first, (slot.second / correct2).sqrt_().add_(config_.adam_eps), -rate / correct1);
 }
 
-void Optimiser::zero_gradients() {
-  for (auto& p : parameters_) p.value.mutable_grad().reset();
+void Optimiser::set_gradient(std::size_t i, const at::Tensor& gradient) {
+  parameters_[i].value.mutable_grad() = gradient;
 }
 
 TorchTensors Optimiser::state() const {

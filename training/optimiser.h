@@ -39,7 +39,8 @@ class Optimiser {
   /// One update with all rates times `rate_factor`. Parameters without gradient are left alone. Returns the
   /// gradient norm before clipping; if that is not finite nothing is changed.
   double step(double rate_factor);
-  void zero_gradients();
+  /// Of parameters()[i], for the next step; may be undefined.
+  void set_gradient(std::size_t i, const at::Tensor& gradient);
 
   /// Momenta and step counters by "<parameter>.<what>"; `load` throws ModelError on a missing or misshapen
   /// entry.

@@ -6,6 +6,7 @@
 
 #include "losses.h"
 #include "optimiser.h"
+#include "replicas.h"
 #include "torch_graph.h"
 #include "train_config.h"
 
@@ -26,6 +27,7 @@ struct StepReport {
   double input_mse = 0, output_mse = 0;  ///< of float pictures, for a gain in dB at a glance
   EndPointError epe;
   [[nodiscard]] bool finite() const;
+  StepReport& operator+=(const StepReport& o);  ///< of another part of the batch; the norm stays
 };
 
 struct JointStepOptions {
@@ -39,14 +41,17 @@ struct JointStepOptions {
 /// Called after each optimiser step (the moving average follows).
 using AfterUpdate = std::function<void()>;
 
+// The clips of a batch are split over the replicas, whose gradients are added in a fixed order: the same
+// numbers for any count of them up to rounding, and the same bits for the same count.
+
 /// Trains outputs "flow" and "flow_coarse" on the neighbouring frames of the batch; one update.
 StepReport motion_step(TorchGraph& net, Optimiser& optimiser, const ClipBatch& batch, double rate_factor,
-                       double motion_limit, const AfterUpdate& after);
+                       double motion_limit, Replicas& replicas, const AfterUpdate& after);
 
 /// Trains everything: states are carried through the clip, gradients through `segment` frames; one update per
 /// segment.
 StepReport joint_step(TorchGraph& net, Optimiser& optimiser, const ClipBatch& batch, double rate_factor,
-                      const JointStepOptions& options, const AfterUpdate& after);
+                      const JointStepOptions& options, Replicas& replicas, const AfterUpdate& after);
 
 /// Rounds to fp16 and back; the gradient passes as if nothing had happened.
 [[nodiscard]] at::Tensor round_to_half(const at::Tensor& x);

@@ -134,6 +134,7 @@ TrainConfig read_train_config(Settings& s) {
     throw UsageError("the configuration must name a 'directory' for checkpoints and logs");
   c.seed = static_cast<std::uint64_t>(s.integer("seed", 1, 0, INT64_MAX));
   c.threads = whole(s, "threads", c.threads, 0, 1024);
+  c.replicas = whole(s, "replicas", c.replicas, 1, 1024);
   c.device = s.text("device", c.device);
   c.precision = s.text("precision", c.precision);
   if (c.precision != "auto" && c.precision != "fp32" && c.precision != "bf16") {

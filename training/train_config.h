@@ -61,7 +61,8 @@ struct TrainConfig {
   std::string network = "rt";
   std::filesystem::path directory;  ///< of checkpoints, logs and pictures
   std::uint64_t seed = 1;
-  int threads = 1;                 ///< of LibTorch
+  int threads = 1;                 ///< of LibTorch, for each replica
+  int replicas = 1;                ///< parts of a batch computed side by side, on the CPU
   std::string device = "auto";     ///< auto, cpu, cuda
   std::string precision = "auto";  ///< auto, fp32, bf16
   double average_decay = 0.999;

@@ -85,6 +85,7 @@ class Run {
   bool bf16_ = false;
   std::optional<PhotoLibrary> photos_;  ///< none where all clips are recorded ones
   TrainedNetwork net_;
+  std::unique_ptr<Replicas> replicas_;
   std::unique_ptr<ClipFeed> feed_;
   std::unique_ptr<Validation> validation_;
   std::unique_ptr<LogTable> train_log_, validation_log_;
@@ -114,9 +115,13 @@ Run::Run(const TrainConfig& config, const RunOptions& options)
       budget_seconds_(options.budget_minutes * 60) {
   if (config_.threads > 0) at::set_num_threads(config_.threads);
   bf16_ = use_bf16(config_.precision, device_);
-  progress_.note(fmt::format("training {} on {}; {} photographs, {} synthesis thread{}", config_.network,
-                             describe_compute(device_, bf16_), photos_ ? photos_->photos().size() : 0,
-                             config_.data.workers, config_.data.workers == 1 ? "" : "s"));
+  if (device_.is_cuda() && config_.replicas > 1) throw UsageError("'replicas' are for training on the CPU");
+  replicas_ = std::make_unique<Replicas>(config_.replicas);
+  progress_.note(fmt::format("training {} on {}{}; {} photographs, {} synthesis thread{}", config_.network,
+                             describe_compute(device_, bf16_),
+                             config_.replicas > 1 ? fmt::format(", {} replicas", config_.replicas) : "",
+                             photos_ ? photos_->photos().size() : 0, config_.data.workers,
+                             config_.data.workers == 1 ? "" : "s"));
   std::error_code failed;
   std::filesystem::create_directories(config_.directory, failed);
   if (failed) throw ProcessingError("cannot create " + config_.directory.string() + ": " + failed.message());
@@ -217,7 +222,8 @@ void Run::use_phase() {
 StepReport Run::iterate(const ClipBatch& batch, double rate) {
   const auto after = [this] { net_.update_average(); };
   const double limit = config_.joint.loss.motion_limit;
-  if (motion_stage()) return motion_step(net_.graph(), net_.optimiser(), batch, rate, limit, after);
+  if (motion_stage())
+    return motion_step(net_.graph(), net_.optimiser(), batch, rate, limit, *replicas_, after);
   const double done = static_cast<double>(iteration_) / static_cast<double>(planned());
   const JointStage& joint = config_.joint;
   return joint_step(net_.graph(), net_.optimiser(), batch, rate,
@@ -226,7 +232,7 @@ StepReport Run::iterate(const ClipBatch& batch, double rate) {
                      .temporal = done >= joint.loss.temporal_from,
                      .round_to_half = done >= joint.half_from,
                      .bf16 = bf16_},
-                    after);
+                    *replicas_, after);
 }
 
 void Run::save_bad_batch(const ClipBatch& batch) const {
@@ -265,7 +271,7 @@ void Run::validate() {
   last_validation_ = Clock::now();
   if (!validation_) return;
   const TorchGraph& net = net_.average_network();
-  const ValidationResult result = validation_->run(net);
+  const ValidationResult result = validation_->run(net, *replicas_);
   validation_log_->add(global_iteration(), result.row(spent(), clips_));
   progress_.note(fmt::format("iteration {}: {}", global_iteration(), result.line()));
   write_png(config_.directory / fmt::format("validation-{:07}.png", global_iteration()),

@@ -4,6 +4,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <iterator>
+
 #include "restore.h"
 #include "validation_set.h"
 
@@ -55,13 +57,17 @@ Validation::Validation(const TrainConfig& config, c10::Device device) : device_(
   }
 }
 
-ValidationResult Validation::run(const TorchGraph& net) const {
+ValidationResult Validation::run(const TorchGraph& net, Replicas& replicas) const {
+  std::vector<Score> scores(clips_.size());
+  replicas.run(std::ssize(clips_), [&](std::int64_t i) {
+    const auto at = static_cast<std::size_t>(i);
+    const Clip& clip = clips_[at];
+    scores[at] = score_frames(clip.blurred, restore_clip(net, clip.blurred, kSizeMultiple, device_),
+                              clip.sharp, {.left_out = kFramesLeftOut, .ssim = false});
+  });
   ValidationResult result;
-  for (const Clip& clip : clips_) {
-    const torch::Tensor output = restore_clip(net, clip.blurred, kSizeMultiple, device_);
-    result.bins[static_cast<std::size_t>(clip.bin)] +=
-        score_frames(clip.blurred, output, clip.sharp, {.left_out = kFramesLeftOut, .ssim = false});
-  }
+  for (std::size_t i = 0; i < scores.size(); ++i)
+    result.bins[static_cast<std::size_t>(clips_[i].bin)] += scores[i];
   return result;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "evaluate.h"
+#include "replicas.h"
 #include "synthesis.h"
 #include "torch_graph.h"
 #include "train_config.h"
@@ -28,7 +29,7 @@ class Validation {
  public:
   /// Synthesises the clips once and keeps them.
   Validation(const TrainConfig& config, c10::Device device);
-  [[nodiscard]] ValidationResult run(const TorchGraph& net) const;
+  [[nodiscard]] ValidationResult run(const TorchGraph& net, Replicas& replicas) const;
   /// Input, output and truth of one clip per bin side by side, rows below each other: uint8 [3,h,w].
   [[nodiscard]] torch::Tensor picture_sheet(const TorchGraph& net) const;
 

@@ -84,6 +84,21 @@ TEST_F(RunTest, ResumedRunsAreBitIdentical) {
   EXPECT_GT(x.optimiser.size(), 100U);
 }
 
+TEST_F(RunTest, ResumedRunsWithReplicasAreBitIdentical) {
+  TrainConfig whole = config("whole"), broken = config("broken");
+  for (TrainConfig* c : {&whole, &broken}) {
+    c->replicas = 2;
+    c->joint.phases[0].batch = 3;  // parts of two sizes
+  }
+  run(whole);
+  run(broken, false, 3);
+  run(broken, true);
+  const TrainState x = read_train_state(checkpoint_path(whole)),
+                   y = read_train_state(checkpoint_path(broken));
+  for (const auto& [name, value] : x.model) EXPECT_TRUE(at::equal(value, y.model.at(name))) << name;
+  for (const auto& [name, value] : x.optimiser) EXPECT_TRUE(at::equal(value, y.optimiser.at(name))) << name;
+}
+
 TEST_F(RunTest, FinishedAndForeignCheckpointsAreNotResumed) {
   TrainConfig c = config("run");
   run(c, false, 1);
