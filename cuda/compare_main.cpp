@@ -11,6 +11,7 @@
 #include "compare.h"
 #include "graph/error.h"
 #include "program/endpoints.h"
+#include "program/log.h"
 
 namespace unblur {
 namespace {
@@ -133,6 +134,7 @@ int report_and_exit(const Options& options, nlohmann::json& report, int code, co
 
 int main(int argc, char** argv) {
   using namespace unblur;
+  set_up_log(0);
   Options options;
   CLI::App app{"Runs one model on one input with two backends and reports how far apart they are."};
   app.set_version_flag("-V,--version", "unblur-compare " UNBLUR_VERSION);

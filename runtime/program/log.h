@@ -6,7 +6,8 @@
 
 namespace unblur {
 
-/// -q: warnings only; -v: details. `program` precedes every line.
+/// Programs call this first, since standard output is for results. Negative (-q): warnings only; positive
+/// (-v): details.
 void set_up_log(int verbosity);
 
 /// Writes a line to standard error without disturbing the status line.

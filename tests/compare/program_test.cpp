@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// unblur-compare as a person runs it: exit codes, messages, table and JSON, on a network that does something.
+// unblur-compare as a person runs it: exit codes, messages, table and JSON, on a network that does something;
+// and unblur-convert with the real unblur-compare beside it. The *Vulkan suites want a device.
 #include <gtest/gtest.h>
 
 #include <sys/wait.h>
@@ -34,14 +35,28 @@ void write_clip(const std::string& path) {
 }
 
 /// `rt` at its start would return its input; this one corrects by some hundredths.
+TensorMap lively_parameters(const Graph& graph) {
+  TensorMap parameters = initial_parameters(graph, 5);
+  const TensorMap other = initial_parameters(graph, 6);
+  const auto source = other.at("b8.0.join.weight").f32();
+  const auto out = parameters.at("out.weight").f32();
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = 0.2F * source[i];
+  return parameters;
+}
+
 void write_network(const std::string& path, const std::string& name) {
   Model model = build_network(name);
-  model.parameters = initial_parameters(model.graph, 5);
-  const TensorMap other = initial_parameters(model.graph, 6);
-  const auto source = other.at("b8.0.join.weight").f32();
-  const auto out = model.parameters.at("out.weight").f32();
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = 0.2F * source[i];
+  model.parameters = lively_parameters(model.graph);
   write_model(path, model);
+}
+
+/// As unblur-train leaves it.
+void write_checkpoint(const std::string& path) {
+  SafeTensors content;
+  content.metadata = {{"format", "unblur-checkpoint-1"}, {"network", "rt"}, {"iteration", "12"}};
+  for (auto& [name, tensor] : lively_parameters(build_network("rt", true).graph))
+    content.tensors["ema." + name] = tensor;
+  write_safetensors(path, content);
 }
 
 class CompareProgram : public testing::Test {
@@ -59,9 +74,9 @@ class CompareProgram : public testing::Test {
   }
   static std::string file(const std::string& name) { return folder() + "/" + name; }
 
-  int run(const std::string& arguments) {
+  int run(const std::string& arguments, const std::string& program = UNBLUR_COMPARE_PROGRAM) {
     const std::string command =
-        std::string(UNBLUR_COMPARE_PROGRAM) + " " + arguments + " >" + file("out") + " 2>" + file("err");
+        environment + " " + program + " " + arguments + " >" + file("out") + " 2>" + file("err");
     const int status = std::system(command.c_str());
     out = content("out"), err = content("err");
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -75,6 +90,7 @@ class CompareProgram : public testing::Test {
     text << std::ifstream(file(name)).rdbuf();
     return text.str();
   }
+  std::string environment;  ///< "NAME=VALUE ..." for the next programs
   std::string out, err;
 };
 
@@ -108,6 +124,116 @@ TEST_F(CompareProgram, JsonIsOneObject) {
   EXPECT_EQ(report.at("ok"), true);
   EXPECT_EQ(report.at("frames").size(), 2U);
   EXPECT_EQ(report.at("frames")[0].at("outputs")[0].at("name"), "frame");
+}
+
+// FFmpeg's reader has something to say about this one, and says it on stderr.
+TEST_F(CompareProgram, MessagesDoNotMixWithJson) {
+  ASSERT_EQ(
+      run(file("rt.safetensors") + " " + UNBLUR_CLIP + " --backends torch:cpu,torch:cpu --frames 1 --json"),
+      0)
+      << err;
+  EXPECT_EQ(nlohmann::json::parse(out).at("ok"), true);
+  EXPECT_NE(err.find("colour matrix"), std::string::npos) << err;
+}
+
+TEST_F(CompareProgram, WithoutADeviceItIsExitThree) {
+  environment = "VK_DRIVER_FILES=/nowhere.json VK_ICD_FILENAMES=/nowhere.json";
+  EXPECT_EQ(compare("torch:cpu,vulkan:0", "--json"), 3) << err;
+  EXPECT_EQ(nlohmann::json::parse(out).at("ok"), false);
+  EXPECT_TRUE(err.starts_with("unblur: error: ")) << err;
+}
+
+class CompareVulkan : public CompareProgram {
+ protected:
+  /// Worst `what` of the picture over all frames of a JSON report.
+  [[nodiscard]] double worst(const char* what) const {
+    double value = 0;
+    const nlohmann::json report = nlohmann::json::parse(out);
+    for (const auto& frame : report.at("frames"))
+      value = std::max(value, frame.at("outputs").at(0).at(what).get<double>());
+    return value;
+  }
+};
+
+TEST_F(CompareVulkan, EqualsLibTorchInFp32) {
+  ASSERT_EQ(compare("torch:cpu,vulkan:0", "--json"), 0) << err;
+  const nlohmann::json report = nlohmann::json::parse(out);
+  EXPECT_EQ(report.at("frames").size(), 3U);
+  EXPECT_EQ(report.at("backends").size(), 2U);
+  EXPECT_EQ(report.at("device"), report.at("backends")[1].at("name"));
+  EXPECT_LT(worst("largest"), 1e-4);
+  EXPECT_GT(worst("largest"), 0);  // two implementations, not one compared with itself
+  EXPECT_EQ(err.find("validation:"), std::string::npos) << err;
+}
+
+TEST_F(CompareVulkan, HalfPrecisionStaysAboveFiftyDecibels) {
+  ASSERT_EQ(compare("vulkan:0+fp32,vulkan:0+fp16", "--json"), 0) << err;
+  const nlohmann::json report = nlohmann::json::parse(out);
+  for (const auto& frame : report.at("frames"))
+    EXPECT_GT(frame.at("outputs").at(0).at("psnr_db").get<double>(), 50);
+  EXPECT_GT(worst("largest"), 1e-5);  // fp16 was really used
+}
+
+TEST_F(CompareVulkan, OutsideToleranceIsExitSix) {
+  EXPECT_EQ(compare("torch:cpu,vulkan:0", "--frames 1 --json --tolerance 0"), 6) << err;
+  const nlohmann::json report = nlohmann::json::parse(out);
+  EXPECT_EQ(report.at("ok"), false);
+  EXPECT_EQ(report.at("frames").size(), 1U);
+  EXPECT_NE(report.at("error").get<std::string>().find("allowed is"), std::string::npos);
+}
+
+TEST_F(CompareVulkan, AnUnknownDeviceIsExitThree) {
+  EXPECT_EQ(compare("torch:cpu,vulkan:99"), 3) << err;
+  EXPECT_EQ(compare("torch:cpu,vulkan:0+fp64"), 2) << err;
+}
+
+class ConvertVulkan : public CompareProgram {
+ protected:
+  void SetUp() override { write_checkpoint(file("checkpoint.safetensors")); }
+  int convert(const std::string& output, const std::string& more = "--verify=require") {
+    return run(file("checkpoint.safetensors") + " -o " + file(output) + " " + more, UNBLUR_CONVERT_PROGRAM);
+  }
+  static bool exists(const std::string& name) {
+    return std::filesystem::exists(file(name)) || std::filesystem::exists(file(name) + ".part");
+  }
+};
+
+TEST_F(ConvertVulkan, VerifiedFilesHaveTheSameBytesEveryTime) {
+  for (const std::string name : {"once", "again"}) {
+    ASSERT_EQ(convert(name), 0) << err;
+    EXPECT_NE(out.find("verified: Vulkan computes what LibTorch computes"), std::string::npos) << out;
+    EXPECT_EQ(out.find("not verified"), std::string::npos) << out;
+  }
+  EXPECT_EQ(content("once"), content("again"));
+}
+
+TEST_F(ConvertVulkan, HalfWeightsAreVerifiedToo) {
+  ASSERT_EQ(convert("half", "--fp16 --verify=require --json"), 0) << err;
+  EXPECT_EQ(nlohmann::json::parse(out).at("verified"), true);
+  EXPECT_LT(std::filesystem::file_size(file("half")), 2'000'000U);
+}
+
+TEST_F(ConvertVulkan, AWrongWeightLeavesNoFile) {
+  environment = "UNBLUR_FAULT=wrong-weight@" + [] {
+    const Graph graph = build_network("rt").graph;
+    for (const Node& node : graph.nodes()) {
+      const auto* conv = std::get_if<op::Conv2d>(&node.op);
+      if (conv != nullptr && conv->weight == "out.weight") return node.name;
+    }
+    return std::string();
+  }();
+  EXPECT_EQ(convert("wrong"), 6) << err;
+  EXPECT_NE(err.find("no file is written"), std::string::npos) << err;
+  EXPECT_FALSE(exists("wrong"));
+}
+
+TEST_F(ConvertVulkan, WithoutADriverItSaysSo) {
+  environment = "VK_DRIVER_FILES=/nowhere.json VK_ICD_FILENAMES=/nowhere.json";
+  EXPECT_EQ(convert("required"), 3) << err;
+  EXPECT_FALSE(exists("required"));
+  EXPECT_EQ(convert("unverified", "--verify=auto"), 0) << err;
+  EXPECT_NE(out.find("not verified: "), std::string::npos) << out;
+  EXPECT_TRUE(exists("unverified"));
 }
 
 }  // namespace
