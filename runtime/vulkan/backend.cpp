@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "graph/error.h"
+#include "vulkan/coopmat_check.h"
 #include "vulkan/device.h"
 #include "vulkan/pipeline.h"
 #include "vulkan/session.h"
@@ -15,7 +16,8 @@ namespace {
 class VulkanBackend final : public Backend {
  public:
   explicit VulkanBackend(const VulkanOptions& options)
-      : device_(vk::Device::open(options.device)), pipelines_(std::make_shared<vk::Pipelines>(device_)) {}
+      : device_(vk::without_broken_matrices(vk::Device::open(options.device))),
+        pipelines_(std::make_shared<vk::Pipelines>(device_)) {}
 
   [[nodiscard]] const DeviceInfo& device() const override { return device_->physical().info; }
 

@@ -9,6 +9,7 @@
 #include "graph/error.h"
 #include "vulkan/check.h"
 #include "vulkan/coopmat.h"
+#include "vulkan/environment.h"
 #include "vulkan/tuning.h"
 
 namespace unblur::vk {
@@ -22,7 +23,9 @@ std::shared_ptr<Device> Device::open(const std::string& selector) {
 
 Device::Device(std::shared_ptr<Instance> instance, PhysicalDevice physical)
     : instance_(std::move(instance)), physical_(std::move(physical)) {
-  physical_.caps.tuning = Tuning::load(tuning_file(physical_.info.uuid), physical_.driver_version);
+  if (environment_override("UNBLUR_TUNING").value_or(true)) {
+    physical_.caps.tuning = Tuning::load(tuning_file(physical_.info.uuid), physical_.driver_version);
+  }
   const Caps& caps = physical_.caps;
   vkGetPhysicalDeviceMemoryProperties(physical_.handle, &memory_);
 

@@ -47,15 +47,6 @@ CacheHeader header_for(const PhysicalDevice& device, std::span<const std::byte> 
   return header;
 }
 
-/// $XDG_CACHE_HOME/unblur or ~/.cache/unblur; empty (no cache) where neither is an absolute path.
-std::filesystem::path cache_folder() {
-  if (const std::filesystem::path xdg = environment_text("XDG_CACHE_HOME"); xdg.is_absolute()) {
-    return xdg / "unblur";
-  }
-  const std::filesystem::path home = environment_text("HOME");
-  return home.is_absolute() ? home / ".cache" / "unblur" : std::filesystem::path();
-}
-
 std::vector<std::byte> read_cache(const std::filesystem::path& path, const PhysicalDevice& device) {
   std::ifstream file(path, std::ios::binary);
   CacheHeader found;

@@ -71,19 +71,22 @@ void Tuning::save(const std::filesystem::path& file, std::uint32_t driver_versio
   if (error) throw ProcessingError(fmt::format("{}: {}", file.string(), error.message()));
 }
 
+void Tuning::set(const std::string& key, const std::string& kernel) {
+  if (kernel.empty()) {
+    choices_.erase(key);
+  } else {
+    choices_[key] = kernel;
+  }
+}
+
 std::string Tuning::find(const std::string& key) const {
   const auto found = choices_.find(key);
   return found == choices_.end() ? std::string() : found->second;
 }
 
 std::filesystem::path tuning_file(const std::string& device_uuid) {
-  std::filesystem::path folder;
-  if (const std::filesystem::path xdg = environment_text("XDG_CACHE_HOME"); xdg.is_absolute()) {
-    folder = xdg;
-  } else if (const std::filesystem::path home = environment_text("HOME"); home.is_absolute()) {
-    folder = home / ".cache";
-  }
-  return folder.empty() ? folder : folder / "unblur" / fmt::format("tuning-{}.json", device_uuid);
+  const std::filesystem::path folder = cache_folder();
+  return folder.empty() ? folder : folder / fmt::format("tuning-{}.json", device_uuid);
 }
 
 }  // namespace unblur::vk

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Measured kernel choices of one device, kept in a small JSON file beside the pipeline cache. `tune` writes
 // it; make_kernel looks every convolution up (Caps::tuning) before it follows its own rule. A file of another
-// driver version is not used.
+// driver version is not used, nor is any with UNBLUR_TUNING=0; UNBLUR_KERNEL goes before it.
 #pragma once
 
 #include <cstdint>
@@ -29,14 +29,15 @@ class Tuning {
 
   /// A kernel as make_kernel takes it in `forced` ("conv_tile:32x128"); empty if the layer was never tuned.
   [[nodiscard]] std::string find(const std::string& key) const;
-  void set(const std::string& key, const std::string& kernel) { choices_[key] = kernel; }
+  /// An empty `kernel` takes the layer out.
+  void set(const std::string& key, const std::string& kernel);
   [[nodiscard]] std::size_t size() const noexcept { return choices_.size(); }
 
  private:
   std::map<std::string, std::string> choices_;
 };
 
-/// $XDG_CACHE_HOME/unblur/tuning-UUID.json or ~/.cache/unblur/...; empty where neither is an absolute path.
+/// tuning-UUID.json in cache_folder(); empty where there is none.
 [[nodiscard]] std::filesystem::path tuning_file(const std::string& device_uuid);
 
 }  // namespace unblur::vk

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Packed weights of every convolution kernel, read back in the order its header promises and used in the
-// formula of conv_shape.h: the result must be the convolution. No device is needed.
+// formula of conv_shape.h: the result must be the convolution. And tuned choices of kernels. No device is
+// needed.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
 
 #include "convolution_cases.h"
 #include "vulkan/kernels/common.h"
 #include "vulkan/kernels/conv_pack.h"
+#include "vulkan/tuning.h"
 
 namespace unblur::vk::test {
 namespace {
@@ -225,6 +230,64 @@ TEST(ConvolutionShape, TransposedPhasesHaveNoSuperfluousTaps) {
     EXPECT_EQ(s.taps.h, 2) << c.name;
     EXPECT_EQ(s.phase_count(), c.name == "up4s2" ? 4 : 9);
   }
+}
+
+/// Tuned choices need no device, either.
+class TuningTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    prepare(find("tile"), Storage::kF32, layer_);
+    caps_.buffer_device_address = caps_.int64 = caps_.cpu_device = caps_.subgroup_broadcast = true;
+    caps_.subgroup_size = 8;
+  }
+  static ConvolutionCase find(const std::string& name) {
+    for (const ConvolutionCase& c : convolution_cases()) {
+      if (c.name == name) return c;
+    }
+    throw std::logic_error(name);
+  }
+  PreparedCase layer_;
+  Caps caps_;
+  std::filesystem::path file_ = std::filesystem::path(testing::TempDir()) / "unblur_tuning_test.json";
+};
+
+TEST_F(TuningTest, FileKeepsChoicesOfOneDriver) {
+  Tuning tuning;
+  tuning.set("a", "conv_tile:32x128");
+  tuning.set("b", "conv_reg");
+  tuning.set("b", "");
+  tuning.save(file_, 7);
+  EXPECT_EQ(Tuning::load(file_, 7)->find("a"), "conv_tile:32x128");
+  EXPECT_EQ(Tuning::load(file_, 7)->size(), 1U);
+  EXPECT_EQ(Tuning::load(file_, 8)->size(), 0U) << "another driver version";
+  std::ofstream(file_) << "{\"kernels\": 3";
+  EXPECT_EQ(Tuning::load(file_, 7)->size(), 0U) << "not a tuning file";
+  std::filesystem::remove(file_);
+  EXPECT_EQ(Tuning::load(file_, 7)->size(), 0U) << "no file";
+}
+
+TEST_F(TuningTest, GoesBeforeTheRuleAndBehindWhatIsForced) {
+  EXPECT_EQ(make_kernel(layer_.step, caps_).shader, "conv_reg");
+  auto tuning = std::make_shared<Tuning>();
+  tuning->set(layer_key(layer_.step), "conv_tile:32x64");
+  caps_.tuning = tuning;
+  caps_.max_workgroup_invocations = 1024;
+  caps_.max_shared_bytes = 65536;
+  const Kernel tuned = make_kernel(layer_.step, caps_);
+  EXPECT_EQ(tuned.shader, "conv_tile");
+  EXPECT_EQ(tuned.reason.substr(0, 6), "tuned:");
+  EXPECT_EQ(make_kernel(layer_.step, caps_, "conv_direct").shader, "conv_direct");
+
+  PreparedCase other;
+  prepare(find("wide"), Storage::kF32, other);
+  EXPECT_EQ(make_kernel(other.step, caps_).shader, "conv_reg") << "another layer";
+}
+
+TEST_F(TuningTest, AChoiceThatTheDeviceCannotRunIsLeftToTheRule) {
+  auto tuning = std::make_shared<Tuning>();
+  tuning->set(layer_key(layer_.step), "conv_cm");
+  caps_.tuning = tuning;
+  EXPECT_EQ(make_kernel(layer_.step, caps_).shader, "conv_reg");
 }
 
 }  // namespace
