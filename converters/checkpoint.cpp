@@ -4,16 +4,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <fstream>
 
 #include "graph/error.h"
 #include "graph/reach.h"
+#include "import.h"
 #include "networks/networks.h"
+#include "torch_checkpoint.h"
 
 namespace unblur {
 namespace {
 
 constexpr std::string_view kCheckpointFormat = "unblur-checkpoint-1";
+constexpr std::string_view kModelFormat = "unblur_format";
 constexpr std::string_view kAverage = "ema.";
 constexpr std::string_view kCard = "card.";
 
@@ -106,15 +111,38 @@ bool is_training_checkpoint(const SafeTensors& file) {
   return format != nullptr && *format == kCheckpointFormat;
 }
 
-Converted read_checkpoint(const std::filesystem::path& path) {
+Contents read_contents(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) throw InputError(fmt::format("{}: no such file", path.string()));
-  SafeTensors file = read_safetensors(path);
-  if (!is_training_checkpoint(file)) return {.model = read_model(path), .kind = "model"};
+  std::array<char, 16> head{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(head.data(), head.size());
+  const auto known = std::as_bytes(std::span(head)).first(static_cast<std::size_t>(file.gcount()));
+  if (!looks_like_torch(known)) return {"safetensors", read_safetensors(path)};
+  TorchCheckpoint torch = read_torch_checkpoint(path);
+  return {std::move(torch.container), {std::move(torch.tensors), std::move(torch.values)}};
+}
+
+Converted read_checkpoint(const std::filesystem::path& path, const std::string& network) {
+  Contents contents = read_contents(path);
   try {
-    Converted result = convert_training_checkpoint(std::move(file));
-    result.model.check_parameters();
+    SafeTensors& file = contents.file;
+    if (is_training_checkpoint(file)) {
+      Converted result = convert_training_checkpoint(std::move(file));
+      result.model.check_parameters();
+      return result;
+    }
+    if (find(file, kModelFormat) != nullptr) return {.model = read_model(path), .kind = "model"};
+    const NetworkMatch match =
+        network.empty() ? match_network(file.tensors) : match_network(file.tensors, network);
+    Converted result{
+        .model = import_network(match, std::move(file.tensors)),
+        .kind = fmt::format("{} of {}, prefix '{}'", contents.container, match.network, match.prefix),
+        .unused = match.beside};
+    result.model.info.card["weights"] = fmt::format("imported from a checkpoint ({})", contents.container);
+    result.model.info.card["licence"] = "that of the checkpoint's authors; the file does not state it";
     return result;
   } catch (const ModelError& error) {
+    if (std::string_view(error.what()).starts_with(path.string())) throw;
     throw ModelError(fmt::format("{}: {}", path.string(), error.what()));
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What unblur-convert reads: checkpoints of unblur-train and model files, both safetensors. Nothing in a
-// checkpoint is ever executed.
+// What unblur-convert reads: checkpoints of PyTorch (both containers), plain safetensors, checkpoints of
+// unblur-train and model files. Nothing in a checkpoint is ever executed.
 #pragma once
 
 #include <filesystem>
@@ -13,15 +13,25 @@ namespace unblur {
 
 /// A network with weights, and how they came out of the file.
 struct Converted {
-  Model model;                      ///< complete: check_parameters() passes
-  std::string kind;                 ///< "training checkpoint" or "model"
-  std::vector<std::string> unused;  ///< averaged weights that only training needs (auxiliary outputs)
+  Model model;       ///< complete: check_parameters() passes
+  std::string kind;  ///< "training checkpoint", "model", "PyTorch zip of pvdnet, prefix 'module.'"
+  std::vector<std::string> unused;  ///< tensors that the network does not need (auxiliary outputs, optimiser)
 };
 
-/// Reads a training checkpoint's moving average (`ema.*`) into the network that its metadata names, or a
-/// model file as it is. Throws InputError if the file is absent, ModelError if it is malformed, of an unknown
-/// network, or lacks a weight.
-[[nodiscard]] Converted read_checkpoint(const std::filesystem::path& path);
+/// Tensors of any checkpoint, whatever they belong to.
+struct Contents {
+  std::string container;  ///< "safetensors", "PyTorch zip", "PyTorch stream"
+  SafeTensors file;       ///< of PyTorch: numbers and texts beside the tensors are the metadata
+};
+
+/// Reads any file that this program knows. Throws InputError if it is absent, ModelError if it is malformed.
+[[nodiscard]] Contents read_contents(const std::filesystem::path& path);
+
+/// Reads a training checkpoint's moving average (`ema.*`) into the network that its metadata names, a model
+/// file as it is, and any other checkpoint into the network that its names and shapes fit, or into `network`.
+/// Throws InputError if the file is absent, ModelError if it is malformed, of an unknown network, or if
+/// tensors are missing, unexpected or misshapen (all are listed).
+[[nodiscard]] Converted read_checkpoint(const std::filesystem::path& path, const std::string& network = "");
 
 /// Whether this is a checkpoint of unblur-train, by its metadata.
 [[nodiscard]] bool is_training_checkpoint(const SafeTensors& file);

@@ -8,6 +8,7 @@
 
 #include "checkpoint.h"
 #include "graph/error.h"
+#include "import.h"
 #include "report.h"
 #include "verify.h"
 
@@ -22,7 +23,9 @@ Examples:
   unblur-convert run/checkpoint.safetensors -o unblur-rt.safetensors
   unblur-convert run/checkpoint.safetensors -o small.safetensors --fp16 --verify=require
   unblur-convert run/checkpoint.safetensors --check
-  unblur-convert inspect models/unblur-rt.safetensors
+  unblur-convert PVDNet_nah.pytorch -o pvdnet.safetensors
+  unblur-convert inspect PVDNet_nah.pytorch
+  unblur-convert tensors any.pth -o plain.safetensors
   unblur-convert diff old.safetensors new.safetensors
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 nothing to verify on (--verify=require), 4 input unreadable,
@@ -30,7 +33,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 nothing to verify on (--verify=require)
 
 struct Options {
   bool json = false, quiet = false, overwrite = false, half = false, check = false;
-  std::string verify = "auto";
+  std::string verify = "auto", network;
   fs::path input, second, output, frame;
   std::vector<std::string> outputs{"frame"};
 };
@@ -84,7 +87,7 @@ Verification verify(const Options& o, const fs::path& model) {
 
 Outcome convert(const Options& o) {
   if (!o.check) check_output(o);
-  Converted converted = read_checkpoint(o.input);
+  Converted converted = read_checkpoint(o.input, o.network);
   Model& model = converted.model;
   check_finite(model);
   Outcome outcome;
@@ -116,25 +119,41 @@ Outcome convert(const Options& o) {
   return outcome;
 }
 
-SafeTensors read_input(const fs::path& path) {
-  if (!fs::exists(path)) throw InputError(fmt::format("{}: no such file", path.string()));
-  return read_safetensors(path);
-}
-
 Outcome inspect(const Options& o) {
   Outcome outcome;
-  const SafeTensors file = read_input(o.input);
+  const Contents contents = read_contents(o.input);
+  const SafeTensors& file = contents.file;
   outcome.json = contents_report(file);
-  outcome.text = contents_text(outcome.json);
-  if (!file.metadata.contains("unblur_format") && !is_training_checkpoint(file)) return outcome;
-  outcome.json["report"] = operator_report(read_checkpoint(o.input).model);
-  outcome.text += operator_table(outcome.json["report"]);
+  outcome.json["container"] = contents.container;
+  outcome.json["prefix"] = common_prefix(file.tensors);
+  outcome.text = fmt::format("{}, prefix '{}'\n{}", contents.container, common_prefix(file.tensors),
+                             contents_text(outcome.json));
+  if (file.metadata.contains("unblur_format") || is_training_checkpoint(file)) {
+    outcome.json["report"] = operator_report(read_checkpoint(o.input).model);
+    outcome.text += operator_table(outcome.json["report"]);
+  } else if (const NetworkMatch match = match_network(file.tensors); !match.network.empty()) {
+    outcome.json["network"] = {{"name", match.network}, {"prefix", match.prefix}, {"wrong", match.wrong}};
+    outcome.text +=
+        fmt::format("weights of {}, {} fit, prefix '{}'\n", match.network, match.fitting, match.prefix);
+    for (const std::string& wrong : match.wrong) outcome.text += fmt::format("  {}\n", wrong);
+  }
+  return outcome;
+}
+
+Outcome tensors(const Options& o) {
+  check_output(o);
+  const Contents contents = read_contents(o.input);
+  write_safetensors(o.output, contents.file);
+  Outcome outcome;
+  outcome.json = {{"output", o.output.string()}, {"tensors", contents.file.tensors.size()}};
+  outcome.text = fmt::format("wrote {} ({} tensors, {} bytes)\n", o.output.string(),
+                             contents.file.tensors.size(), fs::file_size(o.output));
   return outcome;
 }
 
 Outcome diff(const Options& o) {
   Outcome outcome;
-  outcome.json = difference_report(read_input(o.input), read_input(o.second));
+  outcome.json = difference_report(read_contents(o.input).file, read_contents(o.second).file);
   outcome.text = difference_text(outcome.json);
   if (!outcome.json["same"].get<bool>()) outcome.code = ExitCode::kOutsideTolerance;
   return outcome;
@@ -187,7 +206,10 @@ void define_conversion(CLI::App& app, Options& o) {
   app.set_version_flag("-V,--version", "unblur-convert " UNBLUR_VERSION);
   app.footer(kExamples);
   app.fallthrough();  // --json, -q, -o and -y may stand behind a subcommand too
-  app.add_option("CHECKPOINT", o.input, "Checkpoint of unblur-train, or a model file");
+  app.add_option("CHECKPOINT", o.input,
+                 "Checkpoint of PyTorch or unblur-train, safetensors, or a model file");
+  app.add_option("--network", o.network,
+                 "Network that a foreign checkpoint holds; found by names and shapes");
   app.add_option("-o,--output", o.output, "Model file to write");
   app.add_flag("-y,--yes", o.overwrite, "Overwrite the output");
   app.add_flag("--fp16", o.half, "Store weights as float16");
@@ -205,8 +227,13 @@ void define_conversion(CLI::App& app, Options& o) {
 void define_commands(CLI::App& app, Options& o, Command& command) {
   CLI::App* inspect_command =
       app.add_subcommand("inspect", "Print metadata, tensors and operators of a file");
-  inspect_command->add_option("FILE", o.input, "Any safetensors file")->required();
+  inspect_command->add_option("FILE", o.input, "Checkpoint of any kind, or a model file")->required();
   inspect_command->callback([&command] { command = inspect; });
+
+  CLI::App* tensors_command =
+      app.add_subcommand("tensors", "Write the tensors of any checkpoint as plain safetensors (-o FILE)");
+  tensors_command->add_option("FILE", o.input)->required();
+  tensors_command->callback([&command] { command = tensors; });
 
   CLI::App* diff_command = app.add_subcommand("diff", "Compare two files; exit 6 if they differ");
   diff_command->add_option("A", o.input)->required();

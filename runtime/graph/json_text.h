@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // JSON from files that nobody vouches for: bounded depth, no duplicate keys, and every complaint a
-// ModelError. Internal to runtime/graph.
+// ModelError. For runtime/graph and converters.
 #pragma once
 
 #include <cstdint>

@@ -5,12 +5,17 @@
 #include <fmt/ranges.h>
 
 #include "graph/error.h"
+#include "networks/pvdnet.h"
 
 namespace unblur {
 namespace {
 
+std::string per_pixel(const Graph& graph) {
+  constexpr int kSide = 256;  // any multiple of the largest stride gives the same number per pixel
+  return fmt::format("{:.0f}", static_cast<double>(multiply_adds(graph, kSide, kSide)) / (kSide * kSide));
+}
+
 ModelInfo real_time_info(const RealTimeConfig& config, const Graph& graph) {
-  constexpr int kSide = 256;  // any multiple of 16 gives the same number per pixel
   ModelInfo info;
   info.name = config.name;
   info.task = "deblur";
@@ -22,8 +27,7 @@ ModelInfo real_time_info(const RealTimeConfig& config, const Graph& graph) {
       config.c1, config.c2, config.c3, config.b1, config.b2, config.b3);
   info.card["input"] = config.next_frame ? "sRGB-encoded RGB in [0, 1]; this frame and the next one"
                                          : "sRGB-encoded RGB in [0, 1]; this frame, the previous one is kept";
-  info.card["multiply_adds_per_pixel"] =
-      fmt::format("{:.0f}", static_cast<double>(multiply_adds(graph, kSide, kSide)) / (kSide * kSide));
+  info.card["multiply_adds_per_pixel"] = per_pixel(graph);
   return info;
 }
 
@@ -35,13 +39,46 @@ Model real_time(RealTimeConfig config, bool training) {
   return model;
 }
 
+Model pvdnet(PvdnetConfig config, bool training) {
+  config.keep_features = !training;
+  Model model{.graph = build_pvdnet(config)};
+  model.info.name = config.name;
+  model.info.size_multiple = 4;
+  model.info.min_size = 64;  // below, the coarsest level of the flow network has a single row
+  model.info.range_low = -1.0F;
+  model.info.card = {
+      {"name", config.name},
+      {"architecture", "PVDNet with BIMNet (Son et al., ACM TOG 40(5), 2021)"},
+      {"input", "sRGB-encoded RGB in [-1, 1]; this frame and the next one, the previous one is kept"},
+      {"multiply_adds_per_pixel", per_pixel(model.graph)}};
+  return model;
+}
+
+Model bimnet() {
+  Model model{.graph = build_bimnet(pvdnet_config())};
+  model.info.name = "bimnet";
+  model.info.task = "flow";
+  model.info.size_multiple = 32;
+  model.info.min_size = 64;
+  model.info.card = {{"name", "bimnet"},
+                     {"architecture", "BIMNet, the flow network of PVDNet (Son et al., ACM TOG 40(5), 2021)"},
+                     {"multiply_adds_per_pixel", per_pixel(model.graph)}};
+  return model;
+}
+
 }  // namespace
 
-std::vector<std::string> network_names() { return {"rt", "balanced"}; }
+std::vector<std::string> network_names() {
+  return {"rt", "balanced", "pvdnet", "pvdnet-large", "pvdnet-slim", "bimnet"};
+}
 
 Model build_network(const std::string& name, bool training) {
   if (name == "rt") return real_time(rt_config(), training);
   if (name == "balanced") return real_time(balanced_config(), training);
+  if (name == "pvdnet") return pvdnet(pvdnet_config(), training);
+  if (name == "pvdnet-large") return pvdnet(pvdnet_large_config(), training);
+  if (name == "pvdnet-slim") return pvdnet(pvdnet_slim_config(), training);
+  if (name == "bimnet") return bimnet();
   throw UsageError(
       fmt::format("there is no network '{}'; the names are: {}", name, fmt::join(network_names(), ", ")));
 }

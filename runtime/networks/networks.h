@@ -31,8 +31,10 @@ struct RealTimeConfig {
 /// what outputs "flow", "flow_coarse" and states "flow_features_*" need (`ancestors`).
 [[nodiscard]] Graph build_real_time(const RealTimeConfig& config);
 
-/// ModelInfo and graph of a network by name ("rt", "balanced"), without parameters. `training` adds auxiliary
-/// outputs. Throws UsageError listing the names.
+/// ModelInfo and graph of a network by name ("rt", "balanced", and the published "pvdnet", "pvdnet-large",
+/// "pvdnet-slim" (a quarter of its widths) and "bimnet" of pvdnet.h), without parameters. `training` adds
+/// auxiliary outputs, and gives the recurrent networks without kept features. Throws UsageError listing the
+/// names.
 [[nodiscard]] Model build_network(const std::string& name, bool training = false);
 [[nodiscard]] std::vector<std::string> network_names();
 

@@ -12,7 +12,9 @@
 #include <nlohmann/json.hpp>
 
 #include "graph/model.h"
+#include "import.h"
 #include "networks/networks.h"
+#include "torch_writer.h"
 #include "verify.h"
 
 namespace unblur {
@@ -128,6 +130,107 @@ TEST_F(Convert, CheckReportsAndWritesNothing) {
   EXPECT_FALSE(json.contains("output"));
 }
 
+/// Weights as PyTorch stores them: one storage each, names under `prefix`.
+std::string torch_file(const TensorMap& weights, const std::string& prefix, bool stream) {
+  std::vector<std::pair<std::string, std::string>> items;
+  std::vector<test::ZipEntry> entries{{}};
+  std::vector<std::pair<std::string, std::pair<std::int64_t, std::string>>> storages;
+  for (const auto& [name, tensor] : weights) {
+    const std::string key = std::to_string(items.size());
+    std::vector<std::int64_t> strides(tensor.dims.size(), 1);
+    for (std::size_t i = strides.size(); i-- > 1;) strides[i - 1] = strides[i] * tensor.dims[i];
+    items.emplace_back(prefix + name, test::pickled::tensor(
+                                          test::pickled::storage("FloatStorage", key, tensor.count(), stream),
+                                          0, tensor.dims, strides));
+    const std::string data(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
+    entries.push_back({"archive/data/" + key, data});
+    storages.emplace_back(key, std::pair{tensor.count(), data});
+  }
+  const std::string object = test::pickled::ordered_dict(items);
+  entries[0] = {"archive/data.pkl", test::pickled::whole(object)};
+  return stream ? test::stream(object, storages) : test::zip(entries);
+}
+
+TEST_F(Convert, ImportsPyTorchCheckpointsByNamesAndShapes) {
+  const TensorMap weights = initial_parameters(build_network("pvdnet-slim").graph, 3);
+  for (const bool stream : {false, true}) {
+    std::ofstream(file("w.pytorch"), std::ios::binary) << torch_file(weights, "module.", stream);
+    const Ran run = convert("w.pytorch -o m -y");
+    ASSERT_EQ(run.code, 0) << run.err;
+    EXPECT_NE(run.out.find("of pvdnet-slim, prefix 'module.'"), std::string::npos) << run.out;
+    const Model model = read_model(file("m"));
+    for (const auto& [name, tensor] : weights)
+      EXPECT_EQ(model.parameters.at(name).bytes, tensor.bytes) << name;
+    const Ran seen = convert("inspect w.pytorch");
+    EXPECT_NE(seen.out.find(stream ? "PyTorch stream" : "PyTorch zip"), std::string::npos) << seen.out;
+    EXPECT_NE(seen.out.find("module.PVDNet.end.bias"), std::string::npos) << seen.out;
+  }
+  ASSERT_EQ(convert("tensors w.pytorch -o plain.safetensors").code, 0);
+  ASSERT_EQ(convert("plain.safetensors -o n").code, 0);
+  const TensorMap again = read_model(file("n")).parameters;
+  for (const auto& [name, tensor] : weights) EXPECT_EQ(again.at(name).bytes, tensor.bytes) << name;
+}
+
+TEST_F(Convert, ListsEveryTensorThatDoesNotFit) {
+  TensorMap weights = initial_parameters(build_network("pvdnet-slim").graph, 3);
+  weights.erase("PVDNet.d0.bias");
+  weights.erase("BIMNet.moduleMatching.4.moduleMain.2.weight");
+  weights["PVDNet.end.bias"] = Tensor(DType::kF32, {4});
+  weights["PVDNet.stray"] = Tensor(DType::kF32, {1});
+  std::ofstream(file("w.pytorch"), std::ios::binary) << torch_file(weights, "module.", false);
+  const Ran run = convert("w.pytorch -o m");
+  EXPECT_EQ(run.code, 5);
+  for (const char* what :
+       {"4 tensors are wrong", "PVDNet.d0.bias [16] is missing",
+        "BIMNet.moduleMatching.4.moduleMain.2.weight [16, 32, 3, 3] is missing",
+        "PVDNet.end.bias is [4], [3] is needed", "'module.PVDNet.stray' [1] is unexpected"}) {
+    EXPECT_NE(run.err.find(what), std::string::npos) << what << " in " << run.err;
+  }
+  EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
+  EXPECT_FALSE(fs::exists(file("m")));
+  EXPECT_FALSE(fs::exists(file("m.part")));
+}
+
+TEST_F(Convert, HostilePicklesAreRefusedAndRunNothing) {
+  using namespace test::pickled;
+  const std::string code = call(global("os", "system"), tuple({text("touch owned")}));
+  std::ofstream(file("w.pytorch"), std::ios::binary) << test::zip({{"a/data.pkl", whole(code)}});
+  for (const char* verb :
+       {"w.pytorch -o m", "inspect w.pytorch", "tensors w.pytorch -o m", "diff w.pytorch w.pytorch"}) {
+    const Ran run = convert(verb);
+    EXPECT_EQ(run.code, 5) << verb;
+    EXPECT_NE(run.err.find("'os.system'"), std::string::npos) << run.err;
+  }
+  EXPECT_FALSE(fs::exists(file("owned")));
+  EXPECT_FALSE(fs::exists(file("m")));
+}
+
+TEST(MatchNetwork, KnowsTheOfficialFilesApart) {
+  const auto weights = [](const char* network, const std::string& prefix, std::size_t cut) {
+    TensorMap tensors;
+    const Graph graph = build_network(network).graph;
+    for (const auto& [name, dims] : graph.parameters()) {
+      tensors[prefix + name.substr(cut)] = Tensor(DType::kF32, dims);
+    }
+    return tensors;
+  };
+  const NetworkMatch flow = match_network(weights("bimnet", "", std::string_view("BIMNet.").size()));
+  EXPECT_EQ(flow.network, "bimnet");  // BIMNet.pytorch: no prefix at all
+  EXPECT_EQ(flow.fitting, 212U);
+  EXPECT_TRUE(flow.wrong.empty());
+  for (const auto& [network, count] : {std::pair{"pvdnet", 290U}, std::pair{"pvdnet-large", 338U}}) {
+    TensorMap tensors = weights(network, "state_dict.module.", 0);
+    tensors["optimizer.state.0"] = Tensor(DType::kF32, {1});
+    const NetworkMatch match = match_network(tensors);
+    EXPECT_EQ(match.network, network);
+    EXPECT_EQ(match.fitting, count);
+    EXPECT_EQ(match.prefix, "state_dict.module.");
+    EXPECT_EQ(match.beside, std::vector<std::string>{"optimizer.state.0"});
+    EXPECT_TRUE(match.wrong.empty());
+  }
+  EXPECT_EQ(match_network({{"nothing", Tensor(DType::kF32, {1})}}).network, "");
+}
+
 TEST_F(Convert, RefusesToOverwrite) {
   write_checkpoint();
   std::ofstream(file("m")) << "precious";
@@ -167,7 +270,8 @@ TEST_F(Convert, SaysWhatIsWrongWithACheckpoint) {
   const Case cases[] = {
       {5, "network 'nobody'; this version knows", [](SafeTensors& s) { s.metadata["network"] = "nobody"; }},
       {5, "without the name", [](SafeTensors& s) { s.metadata.erase("network"); }},
-      {5, "no unblur model", [](SafeTensors& s) { s.metadata.erase("format"); }},
+      {5, "4 tensors are wrong: 'ema.aux2.bias' [3] is unexpected",
+       [](SafeTensors& s) { s.metadata.erase("format"); }},
       {5, "'out.weight' [12, 16, 3, 3] is missing",
        [](SafeTensors& s) { s.tensors.erase("ema.out.weight"); }},
       {5, "'out.bias' is [3], the graph needs [12]",

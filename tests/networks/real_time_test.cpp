@@ -30,7 +30,7 @@ TEST(RealTime, ParameterCountIsThatOfTheDesignTable) {
 }
 
 TEST(RealTime, OutputsHaveTheirScales) {
-  for (const std::string& name : network_names()) {
+  for (const char* name : {"rt", "balanced"}) {
     const Graph graph = build_network(name, true).graph;
     const auto shapes = infer_shapes(graph, 48, 80);
     const auto shape = [&](const char* output) {
