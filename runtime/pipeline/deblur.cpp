@@ -99,6 +99,11 @@ class Run {
     return cut_short_ || sink_failed_;
   }
 
+  void wait_while_paused() {
+    while (hooks_.paused != nullptr && hooks_.paused->load() && !stopped())
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+
   void close() {
     const auto first_error = encode_error_ ? encode_error_ : compute_error_ ? compute_error_ : decode_error_;
     report_.damage = source_.damage();
@@ -208,8 +213,16 @@ class Run {
       std::vector<const Frame*> frames;
       frames.reserve(window.size());
       for (const auto& f : window) frames.push_back(&f->timed.frame);
+      wait_while_paused();
       const auto submitted = Clock::now();
-      session_->submit(frames);
+      try {
+        session_->submit(frames);
+      } catch (...) {
+        const std::exception_ptr error = std::current_exception();
+        std::exception_ptr ignored;
+        guarded(ignored, [this] { drain(); });  // frames computed before the failure are not lost
+        std::rethrow_exception(error);
+      }
       pending_.push_back({window, frame, index, submitted});
       // The states of a checkpoint are those right after its last frame: nothing may run ahead.
       if (interval_ > 0 && (index + 1) % interval_ == 0) drain();
@@ -299,7 +312,8 @@ class Run {
   bool skip_to_mark_ = false;
   std::optional<std::int64_t> total_;
 
-  BoundedQueue<PipelineFramePtr> decoded_{kQueue};
+  // A camera holds the newest frame itself; a longer queue would only make it older.
+  BoundedQueue<PipelineFramePtr> decoded_{source_.info().live ? 1 : kQueue};
   BoundedQueue<Finished> finished_{kQueue};
   std::exception_ptr decode_error_, compute_error_, encode_error_;
   std::atomic<bool> cut_short_{false}, sink_failed_{false};

@@ -41,6 +41,7 @@ struct DeblurProgress {
 struct DeblurHooks {
   std::function<void(const DeblurProgress&)> progress;  ///< from the encoding thread, after every frame
   const std::atomic<int>* stop = nullptr;               ///< a signal number once the run shall end
+  const std::atomic<bool>* paused = nullptr;            ///< while true no new frame is computed
 };
 
 /// Runs to the end of the source and finishes the sink. On a signal, and where the input was damaged, the

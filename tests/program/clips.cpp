@@ -5,6 +5,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
+#include <numeric>
+#include <regex>
+#include <set>
 #include <sstream>
 
 namespace unblur::test {
@@ -55,16 +59,40 @@ std::string packets(const Sandbox& box, const std::string& file, const std::stri
 }
 
 std::string properties(const Sandbox& box, const std::string& file) {
-  return probe(
-             box,
-             {"-show_entries",
-              "stream=codec_name,pix_fmt,width,height,color_range,color_space,color_primaries,color_transfer,"
-              "chroma_location,sample_aspect_ratio:stream_tags=language:stream_side_data=rotation,max_"
-              "content,"
-              "max_luminance:chapter_tags=title:format_tags=title",
-              "-show_chapters", "-of", "compact"},
-             file)
-      .out;
+  std::string text =
+      probe(box,
+            {"-show_entries",
+             "stream=codec_name,pix_fmt,width,height,color_range,color_space,color_primaries,color_transfer,"
+             "chroma_location,sample_aspect_ratio:stream_tags=language:stream_side_data=rotation:chapter_"
+             "tags=title:format_tags=title",
+             "-show_chapters", "-of", "compact"},
+            file)
+          .out;
+  // Side data of other kinds leaves a heading without content; `hdr` looks at it.
+  text = std::regex_replace(text, std::regex("\\|?side_data\\|\n"), "\n");
+  return std::regex_replace(text, std::regex("\n+"), "\n");
+}
+
+std::string hdr(const Sandbox& box, const std::string& file) {
+  const std::string text = probe(box,
+                                 {"-select_streams", "v:0", "-read_intervals", "%+#1", "-show_frames",
+                                  "-show_streams", "-of", "default=noprint_wrappers=1"},
+                                 file)
+                               .out;
+  constexpr const char* kNumbers[] = {"red_x",         "white_point_y", "min_luminance",
+                                      "max_luminance", "max_content",   "max_average"};
+  std::set<std::string> found;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    const auto equals = line.find('=');
+    const std::string key = line.substr(0, equals);
+    if (std::find(std::begin(kNumbers), std::end(kNumbers), key) == std::end(kNumbers)) continue;
+    // Containers and bitstreams count in different fractions.
+    const auto slash = line.find('/');
+    const double den = slash == std::string::npos ? 1 : std::atof(line.c_str() + slash + 1);
+    found.insert(key + " " + std::to_string(std::atof(line.c_str() + equals + 1) / den) + "\n");
+  }
+  return std::accumulate(found.begin(), found.end(), std::string{});
 }
 
 std::string frame_hashes(const Sandbox& box, const std::string& file) {

@@ -19,6 +19,9 @@ void ffmpeg(const Sandbox& box, const std::string& words);
 /// Stream properties that an output must share with its input.
 [[nodiscard]] std::string properties(const Sandbox& box, const std::string& file);
 
+/// HDR numbers (mastering display, light level) as a player finds them: in the bitstream or the container.
+[[nodiscard]] std::string hdr(const Sandbox& box, const std::string& file);
+
 /// Hash of every decoded frame with its time.
 [[nodiscard]] std::string frame_hashes(const Sandbox& box, const std::string& file);
 

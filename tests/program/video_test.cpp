@@ -35,6 +35,8 @@ TEST_P(Video, KeepsTimeStampsFormatAndStreams) {
   EXPECT_EQ(packets(box, in, "a", true), packets(box, out, "a", true));
   EXPECT_EQ(packets(box, in, "s", true), packets(box, out, "s", true));
   EXPECT_EQ(properties(box, in), properties(box, out));
+  EXPECT_EQ(hdr(box, in), hdr(box, out));
+  EXPECT_EQ(hdr(box, in).empty(), std::string(c.name) != "Hevc10Hdr");
   EXPECT_GE(psnr(box, in, out), c.min_psnr);
   EXPECT_FALSE(std::filesystem::exists(box / (out + ".part"))) << "a rest was left";
   EXPECT_FALSE(std::filesystem::exists(box / (out + ".part.json"))) << "a rest was left";

@@ -207,7 +207,12 @@ void Encoder::open() {
     c.color_primaries = f.color_primaries;
     c.color_trc = f.color_trc;
     c.chroma_sample_location = f.chroma_location;
-  } else if (!rgb && stream_.format.layout == PixelLayout::kRgb) {
+  } else if (!rgb && stream_.format.layout != PixelLayout::kRgb) {
+    const ColourMatrix matrix = stream_.format.colour.matrix;
+    c.colorspace = matrix == ColourMatrix::kBt709   ? AVCOL_SPC_BT709
+                   : matrix == ColourMatrix::kBt601 ? AVCOL_SPC_SMPTE170M
+                                                    : AVCOL_SPC_BT2020_NCL;
+  } else if (!rgb) {
     const bool hd = c.height >= 720;  // as to_picture converts
     c.colorspace = hd ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
     c.color_primaries = AVCOL_PRI_BT709;

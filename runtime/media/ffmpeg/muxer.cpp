@@ -62,7 +62,8 @@ class Mux {
   void add_video_stream(const AVStream* from) {
     AVStream& s = new_stream();
     check(avcodec_parameters_from_context(s.codecpar, job_.video));
-    s.codecpar->codec_tag = 0;
+    // The encoder's tag is for AVI's likes, except that it alone names the pixel format of raw video.
+    if (s.codecpar->codec_id != AV_CODEC_ID_RAWVIDEO) s.codecpar->codec_tag = 0;
     // QuickTime-style players show HEVC only under this tag; FFmpeg would write hev1.
     if (s.codecpar->codec_id == AV_CODEC_ID_HEVC && from != nullptr &&
         from->codecpar->codec_tag == MKTAG('h', 'v', 'c', '1')) {

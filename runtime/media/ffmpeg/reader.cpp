@@ -235,6 +235,7 @@ bool VideoReader::read(TimedFrame& out) {
     return true;
   }
   if (!decode(*picture_)) {
+    if (cut_.empty()) check_length();
     if (damaged_ > 0)
       spdlog::warn("{}: {} damaged packets could not be decoded", path_, std::exchange(damaged_, 0));
     return false;
