@@ -9,8 +9,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 deps=${UNBLUR_DEPS_DIR:-$PWD/build/deps}
-with_torch=yes
-[ "${1:-}" != --without-torch ] || with_torch=no
+case ${1:-} in
+  '') with_torch=yes ;;
+  --without-torch) with_torch=no ;;
+  *) echo 'usage: scripts/setup.sh [--without-torch]' >&2; exit 2 ;;
+esac
 
 mesa_minimum=24.1  # the lavapipe of Debian 12 itself (22.3) is six times slower
 torch=torch==2.11.0
@@ -21,8 +24,11 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 as_root() {
   if [ "$(id -u)" = 0 ]; then
     "$@"
-  else
+  elif command -v sudo >/dev/null; then
     sudo "$@"
+  else
+    say "error: neither root nor sudo; as root run: $*"
+    return 1
   fi
 }
 apt_update() { as_root apt-get update >&2; }
@@ -47,16 +53,17 @@ mesa_is_new() {
     dpkg --compare-versions "$(dpkg-query -W -f '${Version}' mesa-vulkan-drivers)" ge "$mesa_minimum"
 }
 
-# The machine's own mirror of Debian 12, whichever format its sources are written in. apt knows it after an update.
+# The machine's own mirror of Debian 12, in whichever format and under whichever name (bookworm, oldstable) its
+# sources are written. apt knows it after an update.
 debian_mirror() {
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
-    'Release: bookworm' 'Component: main' | head -n 1
+    'Codename: bookworm' 'Component: main' | head -n 1
 }
 
 install_mesa() {
   ! mesa_is_new || return 0
   apt_update
-  if [ -z "$(apt-get indextargets 'Created-By: Packages' 'Release: bookworm-backports')" ]; then
+  if [ -z "$(apt-get indextargets 'Created-By: Packages' 'Codename: bookworm-backports')" ]; then
     local mirror
     mirror=$(debian_mirror)
     [ -n "$mirror" ] || { say 'error: apt has no source of Debian 12 (bookworm) to derive bookworm-backports from'; exit 1; }
@@ -93,7 +100,12 @@ install_swiftshader() {
   say 'unpacking SwiftShader (second Vulkan driver, for tests)'
   local scratch
   scratch=$(mktemp -d)
-  (cd "$scratch" && apt-get -o APT::Sandbox::User=root download chromium-common >&2)
+  (
+    cd "$scratch"
+    download=(apt-get -o APT::Sandbox::User=root download chromium-common)
+    # A machine whose packages are all there may have no lists yet.
+    "${download[@]}" >&2 || { apt_update && "${download[@]}" >&2; }
+  )
   mkdir -p "$target"
   dpkg-deb --fsys-tarfile "$scratch"/chromium-common_*.deb |
     tar -x -C "$target" ./usr/lib/chromium/libvk_swiftshader.so ./usr/lib/chromium/vk_swiftshader_icd.json
