@@ -19,6 +19,7 @@ deps=${UNBLUR_DEPS_DIR:-$PWD/build/deps}
 # A cache of our own: kernels are compiled once per machine, and never read from what other programs left.
 export MESA_SHADER_CACHE_DIR=$PWD/build/mesa-cache
 mkdir -p "$MESA_SHADER_CACHE_DIR"
+export OMP_WAIT_POLICY=PASSIVE  # LibTorch's threads would spin away the processors that other tests need
 
 if [ "$what" = all ]; then
   step 'build without LibTorch, under ASan and UBSan'

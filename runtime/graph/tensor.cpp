@@ -19,10 +19,10 @@ struct TypeInfo {
   std::size_t bytes;
 };
 
-constexpr TypeInfo kTypes[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},
-                               {"I32", 4}, {"I16", 2}, {"I8", 1},  {"U8", 1},   {"BOOL", 1}};
+constexpr TypeInfo kTypeInfo[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},
+                                  {"I32", 4}, {"I16", 2}, {"I8", 1},  {"U8", 1},   {"BOOL", 1}};
 
-const TypeInfo& info(DType type) { return kTypes[static_cast<std::size_t>(type)]; }
+const TypeInfo& info(DType type) { return kTypeInfo[static_cast<std::size_t>(type)]; }
 
 template <typename T>
 void append_as_float(const std::vector<std::byte>& bytes, std::vector<float>& out) {

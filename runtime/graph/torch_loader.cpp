@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* kLibrary = "libunblur_torch.so";
 constexpr const char* kEntry = "unblur_create_torch_backend_1";  // cuda/torch_backend.h
-using Entry = Backend* (*)(const char* device);
+using CreateBackend = Backend* (*)(const char* device);
 
 /// Beside the program (build tree), in ../lib (installed), then where the loader looks.
 std::vector<std::filesystem::path> candidates() {
@@ -29,7 +29,7 @@ std::vector<std::filesystem::path> candidates() {
 }
 
 /// The entry point, or why there is none. Never unloaded: LibTorch does not survive it.
-std::variant<Entry, std::string> load() {
+std::variant<CreateBackend, std::string> load() {
   std::string reason;
   for (const std::filesystem::path& path : candidates()) {
     std::error_code ignored;
@@ -40,14 +40,14 @@ std::variant<Entry, std::string> load() {
       reason = text != nullptr ? text : "unknown reason";
       continue;
     }
-    if (void* entry = dlsym(library, kEntry)) return reinterpret_cast<Entry>(entry);
+    if (void* entry = dlsym(library, kEntry)) return reinterpret_cast<CreateBackend>(entry);
     reason = path.string() + " belongs to another version of this program";
   }
   return "the LibTorch executor cannot be loaded: " + reason;
 }
 
-const std::variant<Entry, std::string>& loaded() {
-  static const std::variant<Entry, std::string> result = load();
+const std::variant<CreateBackend, std::string>& loaded() {
+  static const std::variant<CreateBackend, std::string> result = load();
   return result;
 }
 
@@ -55,7 +55,7 @@ const std::variant<Entry, std::string>& loaded() {
 
 std::unique_ptr<Backend> load_torch_backend(const std::string& device) {
   if (const auto reason = torch_backend_missing()) throw DeviceError(*reason);
-  return std::unique_ptr<Backend>(std::get<Entry>(loaded())(device.c_str()));
+  return std::unique_ptr<Backend>(std::get<CreateBackend>(loaded())(device.c_str()));
 }
 
 std::optional<std::string> torch_backend_missing() {

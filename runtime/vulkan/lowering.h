@@ -14,6 +14,9 @@
 
 namespace unblur::vk {
 
+/// Of what belongs to `v` in tables by value.
+[[nodiscard]] inline std::size_t index_of(Value v) { return static_cast<std::size_t>(v.id); }
+
 /// A graph node, or what became of several. Stored at the index of the value it stores.
 struct LoweredNode {
   std::string name;  ///< of the main operator's node

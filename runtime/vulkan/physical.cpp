@@ -198,7 +198,7 @@ std::string find_obstacle(const Queried& q) {
   return {};
 }
 
-PhysicalDevice describe(VkInstance instance, VkPhysicalDevice handle) {
+PhysicalDevice read_device(VkInstance instance, VkPhysicalDevice handle) {
   Queried q;
   query(handle, q);
   const VkPhysicalDeviceProperties& p = q.properties.properties;
@@ -236,7 +236,7 @@ PhysicalDevice describe(VkInstance instance, VkPhysicalDevice handle) {
   return device;
 }
 
-std::string lower(std::string_view text) {
+std::string lower_case(std::string_view text) {
   std::string result(text);
   std::ranges::transform(result, result.begin(), [](unsigned char c) { return std::tolower(c); });
   return result;
@@ -276,13 +276,13 @@ std::vector<PhysicalDevice> enumerate_devices(const Instance& instance) {
   std::vector<VkPhysicalDevice> handles(count);
   if (count > 0) UNBLUR_VK(vkEnumeratePhysicalDevices(instance.get(), &count, handles.data()));
   std::vector<PhysicalDevice> devices;
-  for (VkPhysicalDevice handle : handles) devices.push_back(describe(instance.get(), handle));
+  for (VkPhysicalDevice handle : handles) devices.push_back(read_device(instance.get(), handle));
   return devices;
 }
 
 std::size_t choose_device(const std::vector<PhysicalDevice>& devices, std::string_view selector) {
   std::optional<std::size_t> found;
-  const std::string wanted = lower(selector);
+  const std::string wanted = lower_case(selector);
   std::string uuid = wanted;
   std::erase(uuid, '-');
   const bool number = !wanted.empty() && wanted.size() < 6 &&
@@ -294,7 +294,7 @@ std::size_t choose_device(const std::vector<PhysicalDevice>& devices, std::strin
     for (std::size_t i = 0; i < devices.size(); ++i) {
       const DeviceInfo& info = devices[i].info;
       if (!wanted.empty()) {
-        if (info.uuid != uuid && lower(info.name).find(wanted) == std::string::npos) continue;
+        if (info.uuid != uuid && lower_case(info.name).find(wanted) == std::string::npos) continue;
         if (!found) found = i;
       } else if (devices[i].unusable.empty() &&
                  (!found || rank(info.type) < rank(devices[*found].info.type))) {

@@ -19,8 +19,6 @@
 namespace unblur::vk {
 namespace {
 
-std::size_t index_of(Value v) { return static_cast<std::size_t>(v.id); }
-
 std::uint64_t align_up(std::uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 /// Values that feed states are written to the state's memory where they have a buffer of their own that no

@@ -15,8 +15,6 @@ bool is_source(const Lowered& graph, Value v) {
   return std::holds_alternative<op::Input>(op) || std::holds_alternative<op::State>(op);
 }
 
-std::size_t index_of(Value v) { return static_cast<std::size_t>(v.id); }
-
 Range join(Range a, Range b) {
   if (a.empty()) return b;
   if (b.empty()) return a;
