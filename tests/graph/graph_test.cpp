@@ -4,22 +4,11 @@
 
 #include <gtest/gtest.h>
 
-#include "graph/error.h"
 #include "graph/op_registry.h"
+#include "model_error.h"
 
 namespace unblur {
 namespace {
-
-template <typename F>
-std::string model_error(F&& f) {
-  try {
-    f();
-  } catch (const ModelError& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no ModelError";
-  return {};
-}
 
 /// Shape of one operator's output for a single operand of c x h x w.
 Shape shape_of(const Op& op, Shape in) {

@@ -10,10 +10,10 @@
 #include <fstream>
 #include <random>
 
-#include "graph/error.h"
 #include "graph/file.h"
 #include "graph/model.h"
 #include "graph/op_registry.h"
+#include "model_error.h"
 
 namespace unblur {
 namespace {
@@ -25,18 +25,6 @@ std::vector<std::byte> file_bytes(std::string_view header, std::size_t data_byte
   for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<std::byte>(header.size() >> (8 * i));
   std::memcpy(bytes.data() + 8, header.data(), header.size());
   return bytes;
-}
-
-/// What `f` throws as a ModelError; a test failure if it throws nothing.
-template <typename F>
-std::string model_error(F&& f) {
-  try {
-    f();
-  } catch (const ModelError& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no ModelError";
-  return {};
 }
 
 std::filesystem::path scratch(const std::string& name) {
