@@ -15,15 +15,15 @@ constexpr std::size_t kMaxText = 512;
 }  // namespace
 
 nlohmann::json parse_json(std::string_view text, std::string_view what) {
-  using Json = nlohmann::json;
+  using nlohmann::json;
   std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const auto check = [&](int depth, Json::parse_event_t event, Json& value) {
+  const auto check = [&](int depth, json::parse_event_t event, json& value) {
     if (depth > kMaxDepth) throw ModelError(fmt::format("{}: nested deeper than {}", what, kMaxDepth));
-    if (event == Json::parse_event_t::object_start) {
+    if (event == json::parse_event_t::object_start) {
       keys.emplace_back();
-    } else if (event == Json::parse_event_t::object_end) {
+    } else if (event == json::parse_event_t::object_end) {
       keys.pop_back();
-    } else if (event == Json::parse_event_t::key) {
+    } else if (event == json::parse_event_t::key) {
       const auto& key = value.get_ref<const std::string&>();
       if (!keys.back().insert(key).second) {
         throw ModelError(fmt::format("{}: {} appears twice", what, printable(key)));
@@ -32,8 +32,8 @@ nlohmann::json parse_json(std::string_view text, std::string_view what) {
     return true;
   };
   try {
-    return Json::parse(text, check);
-  } catch (const Json::exception&) {
+    return json::parse(text, check);
+  } catch (const json::exception&) {
     // The library's own message quotes the input byte by byte, which helps nobody here.
     throw ModelError(fmt::format("{}: not valid JSON", what));
   }

@@ -52,9 +52,7 @@ void for_each_attribute(OpT& o, Visitor&& visit) {
     visit("kind", o.kind), visit("a", o.a);
   } else if constexpr (std::is_same_v<T, op::Clamp>) {
     visit("low", o.low), visit("high", o.high);
-  } else if constexpr (std::is_same_v<T, op::Affine>) {
-    visit("scale", o.scale), visit("shift", o.shift);
-  } else if constexpr (std::is_same_v<T, op::ChannelAffine>) {
+  } else if constexpr (std::is_same_v<T, op::Affine> || std::is_same_v<T, op::ChannelAffine>) {
     visit("scale", o.scale), visit("shift", o.shift);
   } else if constexpr (std::is_same_v<T, op::NormChannels>) {
     visit("kind", o.kind), visit("eps", o.eps);

@@ -30,8 +30,9 @@ void check(const Picture8& a, const Picture8& b, int border, int smallest) {
 std::array<double, kWindow> gaussian() {
   std::array<double, kWindow> g{};
   double sum = 0;
+  constexpr int kCentre = kWindow / 2;
   for (int i = 0; i < kWindow; ++i) {
-    const double d = i - kWindow / 2;
+    const double d = i - kCentre;
     g[static_cast<std::size_t>(i)] = std::exp(-d * d / (2 * kSigma * kSigma));
     sum += g[static_cast<std::size_t>(i)];
   }
@@ -62,7 +63,7 @@ double ssim_channel(const Picture8& a, const Picture8& b, int border, int channe
       rows[static_cast<std::size_t>(y) * static_cast<std::size_t>(out_w) + static_cast<std::size_t>(x)] = m;
     }
   }
-  constexpr double c1 = (0.01 * 255) * (0.01 * 255), c2 = (0.03 * 255) * (0.03 * 255);
+  constexpr double kC1 = (0.01 * 255) * (0.01 * 255), kC2 = (0.03 * 255) * (0.03 * 255);
   double sum = 0;
   for (int y = 0; y + kWindow <= h; ++y) {
     for (int x = 0; x < out_w; ++x) {
@@ -73,8 +74,8 @@ double ssim_channel(const Picture8& a, const Picture8& b, int border, int channe
         for (std::size_t i = 0; i < 5; ++i) m[i] += g[static_cast<std::size_t>(k)] * r[i];
       }
       const double var_a = m[2] - m[0] * m[0], var_b = m[3] - m[1] * m[1], cov = m[4] - m[0] * m[1];
-      sum +=
-          (2 * m[0] * m[1] + c1) * (2 * cov + c2) / ((m[0] * m[0] + m[1] * m[1] + c1) * (var_a + var_b + c2));
+      sum += (2 * m[0] * m[1] + kC1) * (2 * cov + kC2) /
+             ((m[0] * m[0] + m[1] * m[1] + kC1) * (var_a + var_b + kC2));
     }
   }
   return sum / (static_cast<double>(out_w) * (h - kWindow + 1));

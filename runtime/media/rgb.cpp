@@ -41,7 +41,7 @@ Frame rotated(const Frame& rgb, int degrees) {
   FrameFormat format = rgb.format;
   if (degrees != 180) std::swap(format.width, format.height);
   Frame out(format);
-  const auto bytes = static_cast<std::size_t>(3 * format.bytes_per_sample());
+  const auto bytes = 3 * static_cast<std::size_t>(format.bytes_per_sample());
   for (int y = 0; y < h; ++y) {
     for (int x = 0; x < w; ++x) {
       const int tx = degrees == 90 ? h - 1 - y : degrees == 180 ? w - 1 - x : y;

@@ -77,7 +77,7 @@ TensorMap initial_parameters(const Graph& graph, std::uint64_t seed) {
     if (const auto* conv = std::get_if<op::ConvTranspose2d>(&node.op)) {
       const Dims& d = out[conv->weight].dims;  // [in, out/groups, kh, kw]; each output sees 1/stride^2 of it
       fill(conv->weight,
-           static_cast<double>(d[0] / conv->groups * d[2] * d[3]) / (conv->stride.h * conv->stride.w));
+           static_cast<double>(d[0] * d[2] * d[3]) / (conv->groups * conv->stride.h * conv->stride.w));
     }
   }
   return out;

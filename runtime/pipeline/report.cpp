@@ -2,6 +2,7 @@
 #include "pipeline/report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <numeric>
 
@@ -10,7 +11,7 @@ namespace unblur {
 double StageTimes::percentile(double p) const {
   if (ms_.empty()) return 0;
   std::vector<double> sorted = ms_;
-  const auto at = static_cast<std::ptrdiff_t>(p * static_cast<double>(sorted.size() - 1) + 0.5);
+  const auto at = static_cast<std::ptrdiff_t>(std::lround(p * static_cast<double>(sorted.size() - 1)));
   std::nth_element(sorted.begin(), sorted.begin() + at, sorted.end());
   return sorted[static_cast<std::size_t>(at)];
 }

@@ -103,8 +103,8 @@ std::string type_name(VkPhysicalDeviceType type) {
 }
 
 int rank(std::string_view type) {
-  constexpr std::array<std::string_view, 5> order{"discrete", "integrated", "virtual", "other", "cpu"};
-  return static_cast<int>(std::ranges::find(order, type) - order.begin());
+  constexpr std::array<std::string_view, 5> kOrder{"discrete", "integrated", "virtual", "other", "cpu"};
+  return static_cast<int>(std::ranges::find(kOrder, type) - kOrder.begin());
 }
 
 void choose_queues(PhysicalDevice& device) {

@@ -96,7 +96,7 @@ Data make_data(const Trial& trial, bool half) {
   }
   for_each_parameter(trial.op, channels, [&](const std::string& name, const Dims& dims) {
     const std::int64_t count = element_count(dims);
-    const float fan_in = dims.size() == 4 ? static_cast<float>(count / dims[0]) : 1.0F;
+    const float fan_in = dims.size() == 4 ? static_cast<float>(count) / static_cast<float>(dims[0]) : 1.0F;
     data.parameters[name] =
         Tensor::from_floats(dims, random_values(random, count, std::sqrt(3.0F / fan_in), half));
   });
