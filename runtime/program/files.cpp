@@ -38,7 +38,7 @@ fs::path find_model(const std::string& model) {
   std::string looked;
   for (const fs::path& folder : model_folders()) {
     for (const std::string& ending : {std::string{}, std::string{".safetensors"}}) {
-      const fs::path file = folder / (model + ending);
+      fs::path file = folder / (model + ending);
       if (fs::is_regular_file(file, ignored)) return file;
     }
     looked += "\n  " + folder.string();

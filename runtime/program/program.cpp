@@ -160,8 +160,8 @@ void add_settings(CLI::App& verb, Context& context, std::initializer_list<const 
       continue;
     }
     verb.add_option_function<std::string>(
-            short_name + "--" + name, [&context, name](const std::string& v) { context.flags[name] = v; },
-            help)
+            fmt::format("{}--{}", short_name, name),
+            [&context, name](const std::string& v) { context.flags[name] = v; }, help)
         ->type_name(name == "model"          ? "MODEL"
                     : name == "device"       ? "DEVICE"
                     : name == "memory-limit" ? "SIZE"

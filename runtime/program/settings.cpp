@@ -37,7 +37,7 @@ std::string variable(const char* name) {
 }
 
 fs::path base_dir(const char* name, const char* below_home) {
-  const fs::path value = variable(name);
+  fs::path value = variable(name);
   if (value.is_absolute()) return value;
   const fs::path home = variable("HOME");
   return home.is_absolute() ? home / below_home : fs::path{};
