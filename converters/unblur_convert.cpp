@@ -275,4 +275,6 @@ int program(int argc, char** argv) {
 }  // namespace
 }  // namespace unblur
 
+// Only setting the options up could throw, and only for want of memory.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) { return unblur::program(argc, argv); }

@@ -132,6 +132,8 @@ int report_and_exit(const Options& options, nlohmann::json& report, int code, co
 }  // namespace
 }  // namespace unblur
 
+// Only setting the options up could throw, and only for want of memory.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   using namespace unblur;
   set_up_log(0);

@@ -213,7 +213,8 @@ TEST(Colour, ChromaCorrectionIsNotShifted) {
     const auto original = frame_to_rgb(frame);
     std::vector<float> restored = original;
     for (std::size_t i = 0; i < 144; ++i) {
-      restored[2 * 144 + i] += 0.01F * static_cast<float>(i % 12) + 0.002F * static_cast<float>(i / 12);
+      const std::size_t row = i / 12;
+      restored[2 * 144 + i] += 0.01F * static_cast<float>(i % 12) + 0.002F * static_cast<float>(row);
     }
     const Frame result = apply_correction(frame, original, restored, 1.0F);
     const float m = colour_transform(format).from_rgb[5];

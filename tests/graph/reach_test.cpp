@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "graph/op_registry.h"
 #include "graph/op_rules.h"
@@ -43,7 +44,7 @@ std::vector<int> rows_read(const Op& op, int y, int in_size, int out_size) {
     if (r->interpolation == op::Interpolation::kBilinear) {
       rows = {low, std::min(low + 1, in_size - 1)};
     } else {
-      rows = {r->align_corners ? static_cast<int>(position + 0.5) : y * in_size / out_size};
+      rows = {r->align_corners ? static_cast<int>(std::floor(position + 0.5)) : y * in_size / out_size};
     }
   } else if (const auto* p = std::get_if<op::Pad>(&op)) {
     rows.push_back(mirrored(y - p->margins.top, in_size, p->border));
