@@ -115,7 +115,6 @@ ExitCode benchmark(Context& context, const Arguments& a, bool nodes) {
   const std::filesystem::path model_file = find_model(settings.text("model"));
   const auto model = std::make_shared<const Model>(read_model(model_file));
   const std::unique_ptr<Backend> backend = open_backend(context, settings);
-  apply_tuning(backend->device(), fingerprint(model_file));
   const std::unique_ptr<FrameSource> source = open_benchmark_source(a);
   const std::unique_ptr<FrameSink> sink = create_null_sink();
   const std::atomic<int>& stop = catch_signals();

@@ -36,9 +36,8 @@ void print_data(const Context& context, const std::string& text);
 
 /// The backend of the chosen device; says which one it is, and once if there is no GPU.
 std::unique_ptr<Backend> open_backend(Context& context, const Settings& settings);
-
-/// Kernel choices that `tune` measured for this device and model, unless UNBLUR_KERNEL says otherwise.
-void apply_tuning(const DeviceInfo& device, const std::string& model_fingerprint);
+/// Says the same without opening it. Throws DeviceError if there is none.
+void announce_device(Context& context, const Settings& settings);
 
 // One per file; each adds its subcommand.
 void add_deblur(CLI::App& app, Context& context);

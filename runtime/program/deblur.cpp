@@ -93,7 +93,6 @@ class Deblur {
     }
     context_.report["model"] = model_file.string();
     backend_ = open_backend(context_, settings_);
-    apply_tuning(backend_->device(), model_id_);
     context_.report["files"] = nlohmann::json::array();
     for (const std::string& input : inputs_) {
       if (stop != 0) interrupted_ = true;

@@ -103,6 +103,14 @@ int report_usage(Context& context, const CLI::App& app, const CLI::ParseError& e
                                               verb == &app ? "unblur" : "unblur " + verb->get_name())));
 }
 
+void announce(Context& context, const Settings& settings, const DeviceInfo& d) {
+  spdlog::info(
+      "device: {}, {}{}", d.name, d.driver,
+      d.type == "cpu" && settings.text("device").empty() ? " (no GPU found: this runs on the CPU)" : "");
+  context.report["device"] = {
+      {"name", d.name}, {"driver", d.driver}, {"type", d.type}, {"uuid", d.uuid}, {"api", d.api}};
+}
+
 int parse_and_run(int argc, char** argv, Context& context) {
   CLI::App app{"Removes motion blur from video and pictures on any Vulkan device.", "unblur"};
   app.footer(footer());
@@ -175,13 +183,14 @@ void print_data(const Context& context, const std::string& text) {
 
 std::unique_ptr<Backend> open_backend(Context& context, const Settings& settings) {
   std::unique_ptr<Backend> backend = context.services.open_backend(settings.text("device"));
-  const DeviceInfo& d = backend->device();
-  spdlog::info(
-      "device: {}, {}{}", d.name, d.driver,
-      d.type == "cpu" && settings.text("device").empty() ? " (no GPU found: this runs on the CPU)" : "");
-  context.report["device"] = {
-      {"name", d.name}, {"driver", d.driver}, {"type", d.type}, {"uuid", d.uuid}, {"api", d.api}};
+  announce(context, settings, backend->device());
   return backend;
+}
+
+void announce_device(Context& context, const Settings& settings) {
+  const std::vector<DeviceRow> rows = context.services.list_devices(settings.text("device"));
+  const auto chosen = std::ranges::find(rows, true, &DeviceRow::chosen);
+  if (chosen != rows.end()) announce(context, settings, chosen->info);
 }
 
 int run_program(int argc, char** argv, const Services& services) {

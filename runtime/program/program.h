@@ -2,6 +2,7 @@
 // The program `unblur`: parse, call a library, report. What needs a GPU comes in through Services.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,6 +36,22 @@ struct SelftestRow {
   bool failed = false;
 };
 
+/// One kind of layer of `tune`.
+struct TunedRow {
+  std::string node;                    ///< the first node of the network that is such a layer
+  int count = 1;                       ///< how many are
+  std::string before, after;           ///< kernels: the built-in choice and what is stored; equal = no change
+  double before_ms = 0, after_ms = 0;  ///< of one run
+};
+
+struct TuneRequest {
+  std::string device;  ///< as Services::open_backend takes it
+  const Model* model = nullptr;
+  int width = 0, height = 0;  ///< of the frames, px
+  Precision precision = Precision::kAuto;
+  std::function<void(int done, int total)> progress;
+};
+
 struct Services {
   /// `selector`: index, part of the name or UUID; empty = the best. Throws DeviceError.
   std::function<std::unique_ptr<Backend>(const std::string& selector)> open_backend;
@@ -44,8 +61,11 @@ struct Services {
   std::function<std::vector<Finding>()> examine;
   /// Every kernel on a device against plain loops. Throws DeviceError.
   std::function<std::vector<SelftestRow>(const std::string& selector)> selftest;
-  /// Convolution kernels that UNBLUR_KERNEL may name, for `tune`.
-  std::vector<std::string> kernels;
+  /// Times the kernels of every convolution and stores the fastest for the device. Throws DeviceError,
+  /// ModelError, ProcessingError.
+  std::function<std::vector<TunedRow>(const TuneRequest&)> tune;
+  /// The file that `tune` writes for a device; empty where there is no folder for it.
+  std::function<std::filesystem::path(const std::string& selector)> tuning_file;
 };
 
 /// Runs the program and returns its exit code (docs/exit-codes.md). Never throws.

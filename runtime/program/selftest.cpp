@@ -8,7 +8,9 @@ namespace unblur {
 namespace {
 
 ExitCode selftest(Context& context) {
-  const std::vector<SelftestRow> rows = context.services.selftest(context.settings().text("device"));
+  const Settings settings = context.settings();
+  announce_device(context, settings);
+  const std::vector<SelftestRow> rows = context.services.selftest(settings.text("device"));
   nlohmann::json list = nlohmann::json::array();
   std::string text = "  kernel        storage          error  allowed      ms  operation\n";
   int failed = 0, skipped = 0;

@@ -15,8 +15,10 @@
 
 #include "graph/error.h"
 #include "vulkan/backend.h"
-#include "vulkan/kernels/conv_kernels.h"
+#include "vulkan/coopmat_check.h"
 #include "vulkan/selftest.h"
+#include "vulkan/tune.h"
+#include "vulkan/tuning.h"
 
 namespace unblur {
 namespace {
@@ -155,17 +157,43 @@ std::vector<SelftestRow> selftest(const std::string& selector) {
   return rows;
 }
 
-std::vector<std::string> kernels() {
-  std::vector<std::string> names;
-  for (const std::string_view name : vk::convolution_kernels()) names.emplace_back(name);
-  return names;
+std::vector<TunedRow> tune(const TuneRequest& request) {
+  const auto device = vk::without_broken_matrices(vk::Device::open(request.device));
+  vk::Pipelines pipelines(device);
+  vk::TuneOptions options;
+  options.width = request.width;
+  options.height = request.height;
+  options.storage = vk::choose_storage(device->physical(), request.precision);
+  options.progress = [&](const vk::TunedLayer&, int done, int total) { request.progress(done, total); };
+  const std::vector<vk::TunedLayer> layers = vk::tune_network(device, pipelines, *request.model, options);
+  vk::save_tuning(device->physical(), layers);
+  std::vector<TunedRow> rows;
+  for (const vk::TunedLayer& layer : layers) {
+    const auto& [built_in, built_in_ms] = layer.tried.front();
+    TunedRow row{layer.node, layer.count, built_in, built_in, built_in_ms, built_in_ms};
+    for (const auto& [kernel, ms] : layer.tried) {
+      if (kernel == layer.kernel) row.after = kernel, row.after_ms = ms;
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::filesystem::path tuning_file(const std::string& selector) {
+  const auto instance = vk::shared_instance();
+  const std::vector<vk::PhysicalDevice> devices = vk::enumerate_devices(*instance);
+  return vk::tuning_file(devices.at(vk::choose_device(devices, selector)).info.uuid);
 }
 
 }  // namespace
 
 Services vulkan_services() {
-  return {[](const std::string& selector) { return create_vulkan_backend({selector}); }, list_devices,
-          examine, selftest, kernels()};
+  return {[](const std::string& selector) { return create_vulkan_backend({selector}); },
+          list_devices,
+          examine,
+          selftest,
+          tune,
+          tuning_file};
 }
 
 }  // namespace unblur

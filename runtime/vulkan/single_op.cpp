@@ -63,6 +63,18 @@ void inspect_output(const Buffer& buffer, const TensorView& view, SingleOpResult
 
 }  // namespace
 
+Step single_step(const std::string& name, const Op& op, std::span<const Shape> shapes, const Trial& trial,
+                 Storage storage) {
+  Step step;
+  step.name = name;
+  step.op = op;
+  for (const Shape& shape : shapes) step.inputs.push_back(whole_view(shape, storage));
+  step.output = whole_view(trial.truth.shape, storage);
+  step.parameters = &trial.parameters;
+  step.weights = storage;
+  return step;
+}
+
 SingleOpResult run_kernel(const std::shared_ptr<Device>& device, Pipelines& pipelines, const Step& step,
                           const Kernel& kernel, std::span<const std::vector<float>> inputs,
                           const SingleOpOptions& options) {

@@ -4,8 +4,10 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "graph/trial.h"
 #include "vulkan/device.h"
 #include "vulkan/pipeline.h"
 
@@ -23,6 +25,10 @@ struct SingleOpResult {
   bool outside_untouched = true;  ///< the other channels of a wider buffer
   double ms = 0;                  ///< device time of one repeat, the fastest
 };
+
+/// `op` alone on operands that have buffers of their own. The step points into `trial`.
+[[nodiscard]] Step single_step(const std::string& name, const Op& op, std::span<const Shape> shapes,
+                               const Trial& trial, Storage storage);
 
 /// `inputs`: planar values per view of step.inputs. The output buffer is poisoned with NaN before. Waits.
 [[nodiscard]] SingleOpResult run_kernel(const std::shared_ptr<Device>& device, Pipelines& pipelines,

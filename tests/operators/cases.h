@@ -7,25 +7,22 @@
 #include <vector>
 
 #include "graph/graph.h"
-#include "graph/reference.h"
+#include "graph/trial.h"
 
 namespace unblur::test {
-
-struct Range {
-  float low = -2.0F, high = 2.0F;
-};
 
 /// One operator with fixed attributes on one set of operand shapes.
 struct OperatorCase {
   std::string name;  ///< "warp_zero/3": configuration, number of the shape
   Op op;
   std::vector<Shape> inputs;
-  std::vector<Range> ranges;  ///< of the values per operand; missing ones are the default
+  std::vector<ValueRange> ranges;  ///< of the values per operand; missing ones are the default
   /// Of |error| / max(1, |truth|) in fp32. An operation rounds by 6e-8 of its result, so 2e-6 leaves some
   /// thirty of them; cases with longer sums, positions (an error of a position times the slope of the
   /// picture) or transcendental functions (Vulkan promises exp to 3 + 2|x| units) say what they need, copies
   /// 0.
   double tolerance = 2e-6;
+  double torch_tolerance = 0;  ///< LibTorch's in float32, where larger
   /// The same with values stored as fp16: one rounding of the result is 5e-4 of it.
   double half_tolerance = 2e-3;
 };
@@ -37,20 +34,12 @@ struct OperatorCase {
 [[nodiscard]] std::vector<OperatorCase> selected_cases(const std::string& operator_name);
 [[nodiscard]] std::vector<std::string> operator_names();  ///< all that the table has, in its order
 
-/// Random operands and parameters of a case, always the same. `half`: rounded to fp16 first, so that storing
-/// them as such loses nothing.
-struct OperatorData {
-  std::vector<std::vector<float>> inputs;  ///< planar, per operand
-  TensorMap parameters;
-  ReferenceTensor truth;
-};
-[[nodiscard]] OperatorData make_data(const OperatorCase& c, bool half);
+/// Random numbers for a case, always the same.
+[[nodiscard]] Trial make_data(const OperatorCase& c, bool half);
 
-/// Largest |error| / max(1, |truth|); infinity if a value is not finite where the truth is.
-[[nodiscard]] double largest_error(const std::vector<float>& values, const ReferenceTensor& truth);
-
-/// Empty if every value is within `tolerance`, as above. Else what a reader needs: operator, attributes,
-/// shapes, the first element that differs with its place, how many do, and how to run this case alone.
+/// Empty if every |error| / max(1, |truth|) is within `tolerance`. Else what a reader needs: operator,
+/// attributes, shapes, the first element that differs with its place, how many do, and how to run this case
+/// alone.
 [[nodiscard]] std::string first_difference(const OperatorCase& c, const ReferenceTensor& truth,
                                            std::span<const double> values, double tolerance);
 [[nodiscard]] std::string first_difference(const OperatorCase& c, const ReferenceTensor& truth,

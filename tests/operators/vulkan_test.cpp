@@ -17,20 +17,12 @@ namespace unblur::vk {
 namespace {
 
 using unblur::test::OperatorCase;
-using unblur::test::OperatorData;
 
-Step make_step(const OperatorCase& c, const OperatorData& data, Storage storage) {
-  Step step;
-  step.name = c.name;
-  step.op = c.op;
-  for (const Shape& shape : c.inputs) step.inputs.push_back(whole_view(shape, storage));
-  step.output = whole_view(data.truth.shape, storage);
-  step.parameters = &data.parameters;
-  step.weights = storage;
-  return step;
+Step make_step(const OperatorCase& c, const Trial& data, Storage storage) {
+  return single_step(c.name, c.op, c.inputs, data, storage);
 }
 
-SingleOpResult run(const Step& step, const OperatorData& data, int row_step = 0) {
+SingleOpResult run(const Step& step, const Trial& data, int row_step = 0) {
   const Kernel kernel = make_kernel(step, test::device()->caps());
   const SingleOpResult result =
       run_kernel(test::device(), test::pipelines(), step, kernel, data.inputs, {.row_step = row_step});
@@ -48,10 +40,10 @@ TensorView inside_wider(TensorView view, int offset, int more) {
 
 void check(const OperatorCase& c) {
   SCOPED_TRACE(fmt::format("{}: {} on {}", c.name, describe(c.op), to_string(c.inputs[0])));
-  const OperatorData data = unblur::test::make_data(c, false);
+  const Trial data = unblur::test::make_data(c, false);
   Step step = make_step(c, data, Storage::kF32);
   const SingleOpResult whole = run(step, data);
-  EXPECT_LE(unblur::test::largest_error(whole.values, data.truth), c.tolerance);
+  EXPECT_LE(largest_error(whole.values, data.truth), c.tolerance);
 
   for (TensorView& view : step.inputs) view = inside_wider(view, 8, 16);
   step.output = inside_wider(step.output, 16, 8);
@@ -59,39 +51,29 @@ void check(const OperatorCase& c) {
 
   // Convolutions compile slowly, and vulkan.convolution has them in fp16.
   if (op_name(c.op).starts_with("conv")) return;
-  const OperatorData half = unblur::test::make_data(c, true);
-  EXPECT_LE(
-      unblur::test::largest_error(run(make_step(c, half, Storage::kF16Packed), half).values, half.truth),
-      c.half_tolerance);
+  const Trial half = unblur::test::make_data(c, true);
+  EXPECT_LE(largest_error(run(make_step(c, half, Storage::kF16Packed), half).values, half.truth),
+            c.half_tolerance);
 }
 
 /// One test per operator name.
 class VulkanOperators : public testing::TestWithParam<std::string> {};
 
 TEST_P(VulkanOperators, MatchFloat64Loops) {
-  for (const OperatorCase& c : unblur::test::operator_cases()) {
-    if (op_name(c.op) != GetParam()) continue;
+  for (const OperatorCase& c : unblur::test::selected_cases(GetParam())) {
     check(c);
     if (test::device()->storage_buffers()) return;  // this form once per operator: it compiles slowly
   }
 }
 
-std::vector<std::string> operators_of_the_table() {
-  std::vector<std::string> names;
-  for (const OperatorCase& c : unblur::test::operator_cases()) {
-    const std::string name(op_name(c.op));
-    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
-  }
-  return names;
-}
-INSTANTIATE_TEST_SUITE_P(All, VulkanOperators, testing::ValuesIn(operators_of_the_table()),
+INSTANTIATE_TEST_SUITE_P(All, VulkanOperators, testing::ValuesIn(unblur::test::operator_names()),
                          [](const auto& tested) { return tested.param; });
 
 /// Positions that are no numbers must not reach an address; the result may be anything.
 TEST(VulkanOperatorsTest, WarpSurvivesAnyFlow) {
   const OperatorCase plain{.name = "warp", .op = op::Warp{}, .inputs = {{8, 5, 6}, {2, 5, 6}}};
   for (const Border border : {Border::kZero, Border::kReplicate}) {
-    OperatorData data = unblur::test::make_data(plain, false);
+    Trial data = unblur::test::make_data(plain, false);
     const float bad[] = {std::numeric_limits<float>::quiet_NaN(),
                          std::numeric_limits<float>::infinity(),
                          -std::numeric_limits<float>::infinity(),
@@ -109,14 +91,14 @@ TEST(VulkanOperatorsTest, WarpSurvivesAnyFlow) {
 TEST(VulkanOperatorsTest, UnshuffleOfSeveralOperandsJoinsThem) {
   const OperatorCase joined{
       .name = "joined", .op = op::Concat{}, .inputs = {{3, 6, 10}, {3, 6, 10}, {9, 6, 10}}};
-  const OperatorData data = unblur::test::make_data(joined, false);
+  const Trial data = unblur::test::make_data(joined, false);
   for (const auto order : {op::ShuffleOrder::kChannelMajor, op::ShuffleOrder::kBlockMajor}) {
     const op::PixelUnshuffle unshuffle{2, order};
-    OperatorData expected = data;
+    Trial expected = data;
     expected.truth = evaluate_reference(unshuffle, std::span(&data.truth, 1));
     Step step = make_step(joined, expected, Storage::kF32);
     step.op = unshuffle;
-    EXPECT_EQ(unblur::test::largest_error(run(step, expected).values, expected.truth), 0);
+    EXPECT_EQ(largest_error(run(step, expected).values, expected.truth), 0);
   }
 }
 

@@ -2,6 +2,7 @@
 // What a person meets at the command line: help, mistakes, settings, pipes, pictures, JSON.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -150,12 +151,24 @@ TEST(Json, OneObjectAlsoOnFailure) {
   const Outcome bad = box.unblur({"deblur", "absent.y4m", "--json"});
   EXPECT_EQ(bad.code, 4);
   EXPECT_EQ(nlohmann::json::parse(bad.out).at("ok"), false);
-  for (const char* verb : {"devices", "doctor", "info", "benchmark"}) {
+  for (const char* verb : {"devices", "doctor", "info", "benchmark", "selftest", "tune"}) {
     std::vector<std::string> words{verb, "--json"};
     if (words[0] == "benchmark") words.insert(words.end(), {"--frames", "3", "--size", "64x48"});
     const Outcome o = box.unblur(words);
     EXPECT_TRUE(nlohmann::json::accept(o.out)) << verb << o.out << o.err;
   }
+}
+
+TEST(Tune, ReportsLayersAndForgetsThem) {
+  const Sandbox box;
+  const Outcome o = box.unblur({"tune"});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.out.find("8.0 ms before, 2.0 ms after"), std::string::npos)
+      << "two layers of 4 and 1 ms: " << o.out;
+  EXPECT_NE(o.out.find("fast"), std::string::npos);
+  std::ofstream(box / "tuning.json") << "{}";
+  EXPECT_EQ(box.unblur({"tune", "--reset"}).code, 0);
+  EXPECT_FALSE(std::filesystem::exists(box / "tuning.json"));
 }
 
 TEST(Progress, JsonLinesOnStandardError) {

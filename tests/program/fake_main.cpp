@@ -4,6 +4,7 @@
 //   unblur-fake --write-fake-model FILE
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <sstream>
 
 #include "fake_backend.h"
@@ -59,5 +60,10 @@ int main(int argc, char** argv) {
   services.selftest = [](const std::string&) {
     return std::vector<unblur::SelftestRow>{{"fake", "identity", "fp32", 0, 1e-6, 1, "", false}};
   };
+  services.tune = [](const unblur::TuneRequest& request) {
+    request.progress(1, 1);
+    return std::vector<unblur::TunedRow>{{"in", 2, "slow", "fast", 4, 1}};
+  };
+  services.tuning_file = [](const std::string&) { return std::filesystem::current_path() / "tuning.json"; };
   return unblur::run_program(argc, argv, services);
 }

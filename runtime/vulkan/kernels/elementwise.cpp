@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "vulkan/kernels/common.h"
+#include "vulkan/kernels/make_of.h"
 
 namespace unblur::vk {
 namespace {
@@ -152,16 +153,7 @@ struct Elementwise {
 }  // namespace
 
 std::optional<Kernel> make_elementwise(const Step& step, const Caps& caps) {
-  const Elementwise make{step, pixel_group_size(caps)};
-  return std::visit(
-      [&make](const auto& op) -> std::optional<Kernel> {
-        if constexpr (requires { make(op); }) {
-          return make(op);
-        } else {
-          return std::nullopt;
-        }
-      },
-      step.op);
+  return make_of(Elementwise{step, pixel_group_size(caps)}, step.op);
 }
 
 }  // namespace unblur::vk

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Kernels that read other pixels than they write: resize, warp, pad, crop, correlation, pixel volume,
 // neighbourhood. Shaders: shaders/spatial, and shaders/elementwise/rearrange.comp for the neighbourhood.
+#include <fmt/format.h>
+
+#include "graph/error.h"
 #include "vulkan/kernels/common.h"
+#include "vulkan/kernels/make_of.h"
 
 namespace unblur::vk {
 namespace {
@@ -12,6 +16,13 @@ struct Spatial {
   int group;
 
   Kernel operator()(const op::Resize& op) const {
+    // The shader computes 2 * i * count in 32 bits (half-pixel centres).
+    const TensorView &in = step.inputs[0], &out = step.output;
+    for (const auto& [a, b] : {std::pair{in.w, out.w}, std::pair{in.h, out.h}}) {
+      if (2 * static_cast<std::int64_t>(a) * b + b > INT32_MAX) {
+        throw ModelError(fmt::format("{}: a resize from {} to {} samples is too wide", step.name, a, b));
+      }
+    }
     Specialization spec(step, group);
     spec.set(shader::kSpecOwn, op.interpolation == op::Interpolation::kBilinear ? 1 : 0);
     spec.set(shader::kSpecOwn + 1, op.align_corners ? 1 : 0);
@@ -73,16 +84,7 @@ struct Spatial {
 }  // namespace
 
 std::optional<Kernel> make_spatial(const Step& step, const Caps& caps) {
-  const Spatial make{step, pixel_group_size(caps)};
-  return std::visit(
-      [&make](const auto& op) -> std::optional<Kernel> {
-        if constexpr (requires { make(op); }) {
-          return make(op);
-        } else {
-          return std::nullopt;
-        }
-      },
-      step.op);
+  return make_of(Spatial{step, pixel_group_size(caps)}, step.op);
 }
 
 }  // namespace unblur::vk
