@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 
 #include "media/image_sequence.h"
@@ -17,6 +18,7 @@
 #include "program/endpoints.h"
 #include "program/files.h"
 #include "program/log.h"
+#include "program/pause_key.h"
 #include "program/progress.h"
 #include "program/reports.h"
 #include "program/signals.h"
@@ -30,6 +32,8 @@ struct Arguments {
   std::vector<std::string> inputs;
   std::string output, start, picture, truth;
   std::int64_t frames = -1;
+  std::string size;  ///< of a camera's picture
+  double fps = 0;
   bool yes = false, resume = false, skip_existing = false, dry_run = false, null_output = false;
 };
 
@@ -63,6 +67,18 @@ void parse_start(const std::string& text, DeblurOptions& options) {
   }
 }
 
+CameraOptions parse_camera(const Arguments& a) {
+  CameraOptions camera;
+  camera.fps = a.fps;
+  if (a.size.empty()) return camera;
+  char rest = 0;
+  if (std::sscanf(a.size.c_str(), "%dx%d%c", &camera.width, &camera.height, &rest) != 2 || camera.width < 1 ||
+      camera.height < 1) {
+    throw UsageError(fmt::format("--size '{}': expected WIDTHxHEIGHT, as in 1280x720", a.size));
+  }
+  return camera;
+}
+
 class Deblur {
  public:
   Deblur(Context& context, const Arguments& arguments)
@@ -79,6 +95,7 @@ class Deblur {
     parse_start(arguments.start, options_);
     (void)settings_.integer("crf", -1, 63);
     mode_ = Progress::parse(settings_.text("progress"), context.verbosity < 0);
+    camera_ = parse_camera(arguments);
     check();
   }
 
@@ -111,6 +128,9 @@ class Deblur {
     if (several && arguments_.output == "-") throw UsageError("-o - takes one input at a time");
     if (arguments_.output == "-" && context_.json)
       throw UsageError("--json and -o - both want standard output");
+    const bool camera = std::all_of(inputs_.begin(), inputs_.end(), is_camera);
+    if (!camera && (!arguments_.size.empty() || arguments_.fps > 0))
+      throw UsageError("--size and --fps choose a camera's mode; other inputs have their own");
     if (arguments_.resume && arguments_.yes) throw UsageError("--resume goes on, -y starts over; choose one");
   }
 
@@ -123,7 +143,7 @@ class Deblur {
 
   void process(const std::string& input, const std::atomic<int>& stop) {
     const std::string output = arguments_.null_output ? "" : output_for(input);
-    const std::unique_ptr<FrameSource> source = open_source(input);
+    const std::unique_ptr<FrameSource> source = open_source(input, camera_);
     if (arguments_.skip_existing && fs::is_regular_file(output)) {
       spdlog::info("{} exists, skipped", output);
       return;
@@ -145,7 +165,8 @@ class Deblur {
     DeblurReport report;
     {
       Progress progress(mode_, fs::path(input).filename().string());
-      const DeblurHooks hooks{[&](const DeblurProgress& p) { progress.update(p); }, &stop};
+      const PauseKey key;
+      const DeblurHooks hooks{[&](const DeblurProgress& p) { progress.update(p); }, &stop, &key.paused()};
       report = deblur(*source, *sink, *backend_, model_, options_, hooks, &picture);
     }
     conclude(input, output, *source, report, picture);
@@ -201,8 +222,9 @@ class Deblur {
     if (report.interrupted_by != 0) {
       context_.report["ok"] = false;
       interrupted_ = true;
-      print_line(fmt::format("unblur: interrupted: {} frames are in {}.part; --resume goes on",
-                             report.frames + report.resumed_frames, name));
+      print_line(fmt::format("unblur: interrupted: {} frames are in {}.part{}",
+                             report.frames + report.resumed_frames, name,
+                             source.info().live ? "" : "; --resume goes on"));
       return;
     }
     for (const std::string& line : summary_lines(input, name, report)) spdlog::info("{}", line);
@@ -219,6 +241,7 @@ class Deblur {
   Settings settings_;
   std::vector<std::string> inputs_;
   DeblurOptions options_;
+  CameraOptions camera_;
   Progress::Mode mode_ = Progress::Mode::kNone;
   std::string model_id_;
   bool interrupted_ = false;
@@ -229,13 +252,15 @@ class Deblur {
 constexpr const char* kExamples =
     "INPUT is a video, a picture, a folder of pictures, - (y4m on standard input), a camera (camera:0 or\n"
     "/dev/video0), or @LIST (a file with one input per line). OUTPUT is a video, picture, folder, pattern\n"
-    "(out/%06d.png) or - (y4m). Time stamps, audio, subtitles, chapters, colour and rotation are kept.\n\n"
+    "(out/%06d.png) or - (y4m). Time stamps, audio, subtitles, chapters, colour and rotation are kept.\n"
+    "At a terminal the space bar pauses and goes on; so do Ctrl-Z and fg.\n\n"
     "Examples:\n"
     "  unblur deblur holiday.mp4                          writes holiday.deblur.mp4\n"
     "  unblur deblur clip.mkv -o sharp.mkv --crf 18       HEVC stays HEVC, H.264 stays H.264\n"
     "  unblur deblur clip.mp4 --start 0:10 --frames 100 --picture look.png --null\n"
     "  unblur deblur photos/ -o sharper/                  a folder of pictures\n"
     "  ffmpeg -i in.mov -f yuv4mpegpipe - | unblur deblur - -o - | mpv -\n"
+    "  unblur deblur camera:0 -o me.mp4 --frames 300      a camera; frames that come too fast are dropped\n"
     "  unblur deblur long.mp4 --resume                    after an interruption";
 
 }  // namespace
@@ -257,6 +282,11 @@ void add_deblur(CLI::App& app, Context& context) {
   verb->add_option("--frames", arguments->frames, "how many frames to write")
       ->type_name("N")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
+  verb->add_option("--size", arguments->size, "picture size of a camera; default the one nearest to 1280x720")
+      ->type_name("WxH");
+  verb->add_option("--fps", arguments->fps, "frame rate of a camera; default the one nearest to 30")
+      ->type_name("N")
+      ->check(CLI::Range(0.1, 1000.0));
   verb->add_option("--picture", arguments->picture,
                    "before and after of the frame with most motion, side by side")
       ->type_name("FILE.png");

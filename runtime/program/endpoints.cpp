@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "graph/error.h"
+#include "media/camera.h"
 #include "media/image_file.h"
 #include "media/image_sequence.h"
 #include "media/y4m.h"
@@ -27,10 +28,6 @@ class NullSink : public FrameSink {
   void write(const TimedFrame&) override {}
   void finish() override {}
 };
-
-bool is_camera(const std::string& input) {
-  return input.starts_with("camera:") || input.starts_with("/dev/video");
-}
 
 bool is_y4m(const std::string& path) { return fs::path(path).extension() == ".y4m"; }
 
@@ -72,9 +69,13 @@ void refuse_overwriting(const std::string& output, const FrameSource& source, co
 
 }  // namespace
 
-std::unique_ptr<FrameSource> open_source(const std::string& input) {
+bool is_camera(const std::string& input) {
+  return input.starts_with("camera:") || input.starts_with("/dev/video");
+}
+
+std::unique_ptr<FrameSource> open_source(const std::string& input, const CameraOptions& camera) {
   if (input == "-") return Y4mSource::open("-");
-  if (is_camera(input)) throw InputError(fmt::format("{}: cameras are not supported by this build", input));
+  if (is_camera(input)) return std::make_unique<CameraSource>(open_camera_device(input), input, camera);
   std::error_code error;
   const fs::file_status status = fs::status(input, error);
   if (!fs::exists(status)) throw InputError(fmt::format("{}: no such file or folder", input));
@@ -138,6 +139,8 @@ std::unique_ptr<FrameSink> create_sink(const std::string& output, const FrameSou
       output != "-" && !is_y4m(output) && !is_pattern(output) && !picture_name && !is_folder_name(output);
   if (options.resume && !to_video)
     throw UsageError("--resume works with video files; for pictures use --skip-existing");
+  if (options.resume && source.info().live)
+    throw UsageError("--resume: what a camera saw is gone; -y starts over");
   if (output != "-") refuse_overwriting(output, source, options);
   if (output == "-" || is_y4m(output)) return std::make_unique<Y4mSink>(output, source.info());
   if (is_pattern(output))

@@ -8,12 +8,17 @@
 #include <string>
 #include <vector>
 
+#include "media/camera_device.h"
 #include "media/frame_io.h"
 
 namespace unblur {
 
-/// "-", a camera, a folder, a picture, a .y4m or any video file. Throws InputError.
-[[nodiscard]] std::unique_ptr<FrameSource> open_source(const std::string& input);
+[[nodiscard]] bool is_camera(const std::string& input);  ///< "camera:N" or a path of /dev/video*
+
+/// "-", a camera, a folder, a picture, a .y4m or any video file. Throws InputError, and UsageError where a
+/// camera lacks the size asked for.
+[[nodiscard]] std::unique_ptr<FrameSource> open_source(const std::string& input,
+                                                       const CameraOptions& camera = {});
 
 /// Inputs with "@list" replaced by the lines of the file `list`. Throws InputError.
 [[nodiscard]] std::vector<std::string> expand_inputs(const std::vector<std::string>& inputs);

@@ -41,9 +41,9 @@ fs::path find_model(const std::string& model) {
       fs::path file = folder / (model + ending);
       if (fs::is_regular_file(file, ignored)) return file;
     }
-    looked += "\n  " + folder.string();
+    looked += (looked.empty() ? "" : ", ") + folder.string();
   }
-  throw ModelError(fmt::format("model '{}' is neither a file nor installed; looked in:{}", model, looked));
+  throw ModelError(fmt::format("model '{}' is neither a file nor installed (looked in {})", model, looked));
 }
 
 std::optional<fs::path> find_sibling(const std::string& name) {

@@ -135,14 +135,21 @@ std::vector<Finding> examine_render_nodes() {
 }
 
 std::vector<Finding> examine() {
-  std::vector<Finding> findings{examine_loader()};
+  std::vector<Finding> findings;
+  bool loader = true;
+  try {
+    findings.push_back(examine_loader());
+  } catch (const DeviceError&) {
+    loader = false;
+    findings.push_back({Level::kProblem, "no Vulkan loader (libvulkan.so.1)", "apt install libvulkan1"});
+  }
   const std::vector<fs::path> manifests = driver_manifests();
   if (manifests.empty()) {
     findings.push_back({Level::kProblem, "no Vulkan driver is installed", "apt install mesa-vulkan-drivers"});
   }
   for (const fs::path& manifest : manifests) findings.push_back(examine_manifest(manifest));
   for (Finding& f : examine_render_nodes()) findings.push_back(std::move(f));
-  findings.push_back(examine_layers());
+  if (loader) findings.push_back(examine_layers());
   return findings;
 }
 
