@@ -96,7 +96,7 @@ int run_plot(const PlotArguments& a) {
 }
 
 int fail(int code, const std::string& message) {
-  fmt::print(stderr, "unblur-train: error: {}\n", message);
+  fmt::print(stderr, "unblur: error: {}\n", message);
   return code;
 }
 
