@@ -25,11 +25,6 @@ void write_y4m(const fs::path& path, int frames, int width = 32, int height = 24
   }
 }
 
-std::string slurp(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 TEST(Help, EveryVerbExplainsItselfOnStandardOutput) {
   const Sandbox box;
   for (const char* verb :

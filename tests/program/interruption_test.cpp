@@ -16,11 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string slurp(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 /// Waits until the file holds the text; false after a minute.
 bool wait_for(const fs::path& path, const std::string& text) {
   for (int i = 0; i < 6000; ++i) {

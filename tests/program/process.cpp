@@ -18,11 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string slurp(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 void redirect(const fs::path& path, int flags, int to) {
   const int file = ::open(path.c_str(), flags, 0600);
   if (file < 0 || ::dup2(file, to) < 0) ::_exit(126);
@@ -34,6 +29,11 @@ int next_number() {
 }
 
 }  // namespace
+
+std::string slurp(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
 
 Process::Process(const fs::path& folder, const std::vector<std::string>& command, const Environment& more,
                  const std::string& in) {

@@ -11,6 +11,9 @@
 
 namespace unblur::test {
 
+/// All of a file; nothing where it cannot be read.
+[[nodiscard]] std::string slurp(const std::filesystem::path& path);
+
 struct Outcome {
   int code = 0;  ///< exit code; minus the signal's number if it was killed
   std::string out, err;
