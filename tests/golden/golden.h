@@ -19,6 +19,12 @@ struct CaseError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+enum class Measure {
+  kLargest,       ///< largest absolute difference
+  kMean,          ///< mean absolute difference
+  kShareAboveOne  ///< share of values that differ by more than 1
+};
+
 /// One file, and what was compared in it.
 class Case {
  public:
@@ -38,8 +44,10 @@ class Case {
   /// Throws CaseError unless that entry is what the kind computes.
   void require(const std::string& key, const nlohmann::json& value) const;
 
-  /// Compares with the stored tensor, if the file has it: largest absolute difference against `bound`.
-  void compare(const std::string& name, const Tensor& got, double bound);
+  /// Compares with the stored tensor, if the file has it.
+  void compare(const std::string& name, const Tensor& got, double bound, Measure measure = Measure::kLargest);
+  /// The same for a number of the metadata.
+  void compare_number(const std::string& name, double got, double stored, double bound);
 
   struct Comparison {
     std::string name;

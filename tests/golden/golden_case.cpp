@@ -9,6 +9,23 @@
 #include "golden.h"
 
 namespace unblur::golden {
+namespace {
+
+double difference(const std::vector<float>& a, const std::vector<float>& b, Measure measure) {
+  double largest = 0, sum = 0, above = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double d = std::abs(double{a[i]} - double{b[i]});
+    if (std::isnan(d)) return std::numeric_limits<double>::infinity();
+    largest = std::max(largest, d);
+    sum += d;
+    above += d > 1 ? 1 : 0;
+  }
+  const double count = std::max<double>(1, static_cast<double>(a.size()));
+  if (measure == Measure::kMean) return sum / count;
+  return measure == Measure::kLargest ? largest : above / count;
+}
+
+}  // namespace
 
 Case::Case(const std::filesystem::path& path) : content_(read_safetensors(path)) {
   const auto text = [&](const char* key) {
@@ -56,7 +73,7 @@ void Case::require(const std::string& key, const nlohmann::json& value) const {
   }
 }
 
-void Case::compare(const std::string& name, const Tensor& got, double bound) {
+void Case::compare(const std::string& name, const Tensor& got, double bound, Measure measure) {
   known_.insert(name);
   const auto found = content_.tensors.find(name);
   if (found == content_.tensors.end()) return;
@@ -66,12 +83,12 @@ void Case::compare(const std::string& name, const Tensor& got, double bound) {
         fmt::format("'{}' is {}, stored is {}", name, to_string(got.dims), to_string(stored.dims)));
   }
   const std::vector<float> a = got.to_floats(), b = stored.to_floats();
-  double error = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double d = std::abs(double{a[i]} - double{b[i]});
-    error = std::isnan(d) ? std::numeric_limits<double>::infinity() : std::max(error, d);
-  }
-  comparisons_.push_back({name, error, bound});
+  comparisons_.push_back({name, difference(a, b, measure), bound});
+}
+
+void Case::compare_number(const std::string& name, double got, double stored, double bound) {
+  const double d = std::abs(got - stored);
+  comparisons_.push_back({name, std::isnan(d) ? std::numeric_limits<double>::infinity() : d, bound});
 }
 
 std::vector<std::string> Case::unknown_tensors() const {

@@ -100,9 +100,9 @@ TEST_F(GoldenRunner, FailsOnAnEmptyRoot) {
   EXPECT_EQ(run(), 1) << text_;
 }
 TEST_F(GoldenRunner, NamesWhatItSkips) {
-  source_.metadata["kind"] = "bimnet";
+  source_.metadata["kind"] = "training_updates";
   EXPECT_EQ(run(), 0) << text_;
-  EXPECT_TRUE(says("skipped pvdnet/bimnet (not built yet): 1 files")) << text_;
+  EXPECT_TRUE(says("skipped pvdnet/training_updates (not built yet): 1 files")) << text_;
   source_.metadata["system"] = "sbdd";
   EXPECT_EQ(run(), 0) << text_;
   EXPECT_TRUE(says("skipped sbdd (system not built yet): 1 files")) << text_;
