@@ -27,7 +27,7 @@ const std::string* find(const SafeTensors& file, std::string_view key) {
   return found == file.metadata.end() ? nullptr : &found->second;
 }
 
-Converted convert_training_checkpoint(SafeTensors file) {
+Converted convert_training_checkpoint(const SafeTensors& file) {
   const std::string* network = find(file, "network");
   if (network == nullptr) throw ModelError("training checkpoint without the name of its network");
   const auto known = network_names();
@@ -67,7 +67,7 @@ Converted convert_training_checkpoint(SafeTensors file) {
 /// Nodes that `outputs` need, through states too: a state that is read needs what feeds it.
 std::vector<bool> needed_nodes(const Graph& graph, std::vector<Value> targets) {
   while (true) {
-    const std::vector<bool> needed = ancestors(graph, targets);
+    std::vector<bool> needed = ancestors(graph, targets);
     const std::size_t before = targets.size();
     for (const StateSpec& state : graph.states()) {
       if (!needed[static_cast<std::size_t>(state.read.id)]) continue;

@@ -24,7 +24,8 @@ cmake --preset lint -DUNBLUR_DEPS_DIR="${UNBLUR_DEPS_DIR:-$PWD/build/deps}" >bui
   exit 1
 }
 cmake --build --preset lint --target unblur_shaders  # generated headers
-run-clang-tidy-16 -quiet -j "$(nproc)" -p build/lint >build/clang-tidy.log 2>&1 || {
+# forward.cpp is generated, too.
+run-clang-tidy-16 -quiet -j "$(nproc)" -p build/lint '^(?!.*/forward[.]cpp$)' >build/clang-tidy.log 2>&1 || {
   grep -E '(warning|error):' build/clang-tidy.log | sort -u >&2
   echo 'lint: clang-tidy found the above; build/clang-tidy.log has all of it' >&2
   exit 1

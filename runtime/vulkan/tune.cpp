@@ -108,7 +108,7 @@ std::vector<TunedLayer> tune_network(const std::shared_ptr<Device>& device, Pipe
 }
 
 std::filesystem::path save_tuning(const PhysicalDevice& device, const std::vector<TunedLayer>& layers) {
-  const std::filesystem::path file = tuning_file(device.info.uuid);
+  std::filesystem::path file = tuning_file(device.info.uuid);
   if (file.empty())
     throw ProcessingError("neither XDG_CACHE_HOME nor HOME is set: nowhere to write the tuning to");
   Tuning tuning = *Tuning::load(file, device.driver_version);

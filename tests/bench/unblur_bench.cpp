@@ -208,6 +208,8 @@ void run(const Options& options) {
 }  // namespace
 }  // namespace unblur::bench
 
+// Only setting the options up could throw, and only for want of memory.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   CLI::App app{"Operators of a network on a Vulkan device, against the multiply-add ceiling of the same run"};
   unblur::bench::Options options;

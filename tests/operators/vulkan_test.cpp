@@ -24,7 +24,7 @@ Step make_step(const OperatorCase& c, const Trial& data, Storage storage) {
 
 SingleOpResult run(const Step& step, const Trial& data, int row_step = 0) {
   const Kernel kernel = make_kernel(step, test::device()->caps());
-  const SingleOpResult result =
+  SingleOpResult result =
       run_kernel(test::device(), test::pipelines(), step, kernel, data.inputs, {.row_step = row_step});
   EXPECT_TRUE(result.padding_is_zero) << step.name << " with " << kernel.shader;
   EXPECT_TRUE(result.outside_untouched) << step.name << " with " << kernel.shader;
