@@ -7,15 +7,14 @@
 #include <array>
 #include <bit>
 #include <string>
-#include <unordered_map>
 
 #include "graph/error.h"
 #include "graph/json_text.h"
 
 namespace unblur {
 
-constexpr std::size_t kMaxBytes = 4U << 20U, kMaxValues = 1U << 18U;
-constexpr PickleRef kMark = 0xFFFFFFFF;
+constexpr std::size_t kMaxBytes = 4U << 20U;
+constexpr PickleRef kMark = 0xFFFFFFFF, kAbsent = kMark;
 
 /// The stack machine of the format. One function per family of opcodes; each returns false on those of
 /// others.
@@ -71,10 +70,24 @@ class PickleMachine {
     return part;
   }
 
-  void push(PickleRef ref) { stack_.push_back(ref); }
+  /// Accounts for memory before it is taken.
+  void charge(std::uint64_t count, std::size_t size) {
+    if (count > (Pickle::kMaxMemory - used_) / size) {
+      throw ModelError(fmt::format("pickle: its values take more than {} bytes", Pickle::kMaxMemory));
+    }
+    used_ += count * size;
+  }
+  /// Vectors grow by doubling; `count` references more in one.
+  void charge_references(std::size_t count) { charge(count, 2 * sizeof(PickleRef)); }
+
+  void push(PickleRef ref) {
+    if (stack_.size() == stack_.capacity()) charge_references(stack_.size() + 1);
+    stack_.push_back(ref);
+  }
   void push_value(PickleValue value) {
-    if (values_.size() >= kMaxValues)
-      throw ModelError(fmt::format("pickle: more than {} values", kMaxValues));
+    constexpr std::size_t kAllocation = 32;  // what an allocation takes beside its content
+    charge(1, sizeof(PickleValue) + (value.items.empty() ? 0 : kAllocation));
+    charge_references(value.items.size());
     values_.push_back(std::move(value));
     push(static_cast<PickleRef>(values_.size() - 1));
   }
@@ -106,6 +119,7 @@ class PickleMachine {
     PickleValue& value = values_[target];
     if (value.kind != kind) throw ModelError("pickle: items are added to something that takes none");
     if (kind == Kind::kDict && items.size() % 2 != 0) throw ModelError("pickle: a key without a value");
+    charge_references(items.size());
     value.items.insert(value.items.end(), items.begin(), items.end());
     push(target);
   }
@@ -234,12 +248,17 @@ class PickleMachine {
   void remember(std::uint64_t slot) {
     const PickleRef top = pop();
     push(top);
+    if (slot >= memo_.size()) {
+      charge_references(slot + 1 - memo_.size());  // slots are counted up, so there are no large gaps
+      memo_.resize(slot + 1, kAbsent);
+    }
     memo_[slot] = top;
   }
   void recall(std::uint64_t slot) {
-    const auto found = memo_.find(slot);
-    if (found == memo_.end()) throw ModelError(fmt::format("pickle: memo {} was never stored", slot));
-    push(found->second);
+    if (slot >= memo_.size() || memo_[slot] == kAbsent) {
+      throw ModelError(fmt::format("pickle: memo {} was never stored", slot));
+    }
+    push(memo_[slot]);
   }
   bool memo(std::uint8_t code) {
     switch (code) {
@@ -324,13 +343,12 @@ class PickleMachine {
     }
   }
 
-  std::vector<PickleValue>& values_;
+  std::deque<PickleValue>& values_;
   std::string_view bytes_;
   bool cut_;
   std::span<const std::string_view> allowed_;
-  std::size_t position_ = 0;
-  std::vector<PickleRef> stack_;
-  std::unordered_map<std::uint64_t, PickleRef> memo_;
+  std::size_t position_ = 0, used_ = 0;
+  std::vector<PickleRef> stack_, memo_;
 };
 
 Pickle::Pickle(std::span<const std::byte> bytes, std::span<const std::string_view> allowed) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -40,10 +41,12 @@ struct PickleValue {
 
 class Pickle {
  public:
+  static constexpr std::size_t kMaxMemory = 5U << 20U;  ///< bytes; values of some 3000 tensors
+
   /// Reads one pickle at the start of `bytes`, which must outlive it. Globals that are not in `allowed`
   /// ("collections.OrderedDict") are refused by name. `collections.OrderedDict()` becomes a kDict; what BUILD
   /// attaches to a dictionary (`_metadata`) is dropped. Throws ModelError on anything else than protocols 2
-  /// to 4 write for plain data, on more than 4 MiB and on more than 2^18 values, so that memory is bounded.
+  /// to 4 write for plain data, on more than 4 MiB, and before its values would take more than kMaxMemory.
   Pickle(std::span<const std::byte> bytes, std::span<const std::string_view> allowed);
 
   [[nodiscard]] const PickleValue& at(PickleRef ref) const { return values_[ref]; }
@@ -53,7 +56,7 @@ class Pickle {
 
  private:
   friend class PickleMachine;
-  std::vector<PickleValue> values_;
+  std::deque<PickleValue> values_;  ///< grows without copies
   PickleRef root_ = 0;
   std::size_t length_ = 0;
 };

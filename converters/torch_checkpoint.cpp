@@ -3,18 +3,14 @@
 #include "torch_checkpoint.h"
 
 #include <fmt/format.h>
-#include <zip.h>
 
-#include <algorithm>
-#include <array>
 #include <fstream>
 #include <limits>
-#include <memory>
-#include <set>
 
 #include "graph/error.h"
 #include "graph/json_text.h"
 #include "pickle.h"
+#include "zip_archive.h"
 
 namespace unblur {
 namespace {
@@ -22,13 +18,12 @@ namespace {
 using Bytes = std::span<const std::byte>;
 using Kind = PickleValue::Kind;
 
-constexpr std::uint64_t kSlack = 1U << 20U;
-constexpr zip_int64_t kMaxEntries = 1 << 17;
 /// 0x1950a86a20f9469cfc6c, little endian, with its leading zero bits: ten bytes.
 constexpr std::string_view kStreamMagic("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10);
 constexpr std::int64_t kStreamProtocol = 1001;
 
-std::uint64_t budget(std::uint64_t file_size) { return 4 * file_size + kSlack; }
+/// Of all dense tensors. Whatever shares storages may exceed the file a little.
+std::uint64_t budget(std::uint64_t file_size) { return file_size + kTorchSharedBytes; }
 
 std::uint64_t bytes_of(const TorchStorage& storage) {
   const auto width = static_cast<std::int64_t>(size_of(storage.type));
@@ -40,118 +35,34 @@ std::uint64_t bytes_of(const TorchStorage& storage) {
 
 // ---- zip ----
 
-struct CloseZip {
-  void operator()(zip_t* z) const { zip_discard(z); }
-  void operator()(zip_file_t* f) const { zip_fclose(f); }
-};
-
-/// A zip archive in memory. Nothing is ever unpacked to the disk; entries are found by name.
-class Archive {
- public:
-  explicit Archive(Bytes bytes) {
-    zip_error_t error;
-    zip_error_init(&error);
-    zip_source_t* source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error);
-    if (source != nullptr) zip_.reset(zip_open_from_source(source, ZIP_RDONLY, &error));
-    if (!zip_) {
-      const std::string why = zip_error_strerror(&error);
-      zip_error_fini(&error);
-      if (source != nullptr) zip_source_free(source);
-      throw ModelError(fmt::format("damaged zip archive: {}", why));
-    }
-    list(bytes.size());
+/// "archive/" of "archive/data.pkl".
+std::string_view root_of(const ZipArchive& archive) {
+  constexpr std::string_view kObject = "data.pkl";
+  std::string_view root;
+  int objects = 0;
+  for (const ZipArchive::Entry& entry : archive.entries()) {
+    if (entry.name != kObject && !entry.name.ends_with("/data.pkl")) continue;
+    root = entry.name.substr(0, entry.name.size() - kObject.size());
+    ++objects;
   }
-
-  /// "archive/" of "archive/data.pkl".
-  [[nodiscard]] const std::string& root() const { return root_; }
-  [[nodiscard]] bool has(const std::string& name) const { return sizes_.contains(root_ + name); }
-
-  [[nodiscard]] std::vector<std::byte> read(const std::string& name) const {
-    const auto found = sizes_.find(root_ + name);
-    if (found == sizes_.end()) throw ModelError(fmt::format("entry {} is missing", printable(root_ + name)));
-    const std::unique_ptr<zip_file_t, CloseZip> file(zip_fopen(zip_.get(), found->first.c_str(), 0));
-    if (!file) fail(found->first, zip_strerror(zip_.get()));
-    std::vector<std::byte> bytes(found->second);
-    for (std::size_t done = 0; done < bytes.size();) {
-      const zip_int64_t n = zip_fread(file.get(), bytes.data() + done, bytes.size() - done);
-      if (n <= 0) fail(found->first, n < 0 ? zip_file_strerror(file.get()) : "truncated");
-      done += static_cast<std::size_t>(n);
-    }
-    // The checksum is compared at the very end of the entry.
-    std::byte beyond{};
-    if (zip_fread(file.get(), &beyond, 1) != 0) fail(found->first, "damaged, or longer than announced");
-    return bytes;
-  }
-
- private:
-  [[noreturn]] static void fail(const std::string& name, std::string_view what) {
-    throw ModelError(fmt::format("entry {}: {}", printable(name), what));
-  }
-
-  void list(std::uint64_t file_size) {
-    const zip_int64_t count = zip_get_num_entries(zip_.get(), 0);
-    if (count > kMaxEntries) throw ModelError(fmt::format("zip archive of {} entries", count));
-    std::uint64_t packed = 0, unpacked = 0;
-    std::vector<std::string> objects;
-    for (zip_int64_t i = 0; i < count; ++i) {
-      zip_stat_t stat;
-      zip_stat_init(&stat);
-      constexpr zip_uint64_t kNeeded = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
-                                       ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
-      if (zip_stat_index(zip_.get(), static_cast<zip_uint64_t>(i), 0, &stat) != 0 ||
-          (stat.valid & kNeeded) != kNeeded) {
-        throw ModelError("damaged zip archive: an entry without name or size");
-      }
-      const std::string name = stat.name;
-      check_entry(name, stat);
-      if (stat.comp_size > file_size - packed) fail(name, "overlaps others: all entries exceed the file");
-      packed += stat.comp_size;
-      if (stat.size > budget(file_size) - unpacked) {
-        fail(name, fmt::format("unpacks to {} bytes, too many for a file of {}", stat.size, file_size));
-      }
-      unpacked += stat.size;
-      if (!sizes_.emplace(name, stat.size).second) fail(name, "appears twice");
-      if (name == "data.pkl" || name.ends_with("/data.pkl")) objects.push_back(name);
-    }
-    if (objects.size() != 1) {
-      throw ModelError(fmt::format(
-          "no PyTorch checkpoint: the zip archive has {} entries 'data.pkl', not one", objects.size()));
-    }
-    root_ = objects[0].substr(0, objects[0].size() - std::string_view("data.pkl").size());
-  }
-
-  static void check_entry(const std::string& name, const zip_stat_t& stat) {
-    const std::string framed = "/" + name + "/";
-    if (name.starts_with('/') || name.find('\\') != std::string::npos ||
-        framed.find("/../") != std::string::npos) {
-      fail(name, "a path that leads elsewhere");
-    }
-    if (stat.encryption_method != ZIP_EM_NONE) fail(name, "is encrypted");
-    if (stat.comp_method != ZIP_CM_STORE && stat.comp_method != ZIP_CM_DEFLATE) {
-      fail(name, fmt::format("compression method {} is not supported", stat.comp_method));
-    }
-    if (stat.comp_method == ZIP_CM_STORE && stat.comp_size != stat.size) {
-      fail(name, "is stored, but with another size");
-    }
-  }
-
-  std::unique_ptr<zip_t, CloseZip> zip_;
-  std::map<std::string, std::uint64_t> sizes_;
-  std::string root_;
-};
+  if (objects == 1) return root;
+  throw ModelError(
+      fmt::format("no PyTorch checkpoint: the zip archive has {} entries 'data.pkl', not one", objects));
+}
 
 TorchCheckpoint parse_zip(Bytes bytes) {
-  const Archive archive(bytes);
-  if (archive.has("byteorder")) {
-    const std::vector<std::byte> order = archive.read("byteorder");
+  const ZipArchive archive(bytes);
+  const std::string_view root = root_of(archive);
+  if (const std::string name = fmt::format("{}byteorder", root); archive.find(name) != nullptr) {
+    const Bytes order = archive.read(name);
     if (std::string_view(reinterpret_cast<const char*>(order.data()), order.size()) != "little") {
       throw ModelError("written on a big-endian machine: not supported");
     }
   }
-  const std::vector<std::byte> pickle = archive.read("data.pkl");
-  TorchObject object = parse_torch_object(pickle, budget(bytes.size()));
+  TorchObject object =
+      parse_torch_object(archive.read(fmt::format("{}data.pkl", root)), budget(bytes.size()));
   const auto load = [&](const TorchStorage& storage) {
-    std::vector<std::byte> data = archive.read("data/" + storage.key);
+    const Bytes data = archive.read(fmt::format("{}data/{}", root, storage.key));
     if (data.size() != bytes_of(storage)) {
       throw ModelError(fmt::format("storage {} has {} bytes, the pickle says {} elements of {}",
                                    printable(storage.key), data.size(), storage.count,
@@ -239,7 +150,7 @@ TorchCheckpoint parse_stream(Bytes bytes) {
   const auto load = [&](const TorchStorage& storage) {
     const auto part = parts.find(storage.key);
     if (part == parts.end()) throw ModelError(fmt::format("storage {} is missing", printable(storage.key)));
-    return std::vector<std::byte>(part->second.begin(), part->second.end());
+    return part->second;
   };
   return {"PyTorch stream", load_tensors(object, load), std::move(object.values)};
 }

@@ -29,9 +29,14 @@ struct TorchCheckpoint {
 /// Whether a file that starts with these bytes (16 suffice) is a zip archive or a pickle.
 [[nodiscard]] bool looks_like_torch(std::span<const std::byte> head) noexcept;
 
+/// What reading a file may take beside its bytes and its tensors: the values of its pickle and their names.
+constexpr std::uint64_t kTorchParserBytes = 8U << 20U;
+/// By how much all tensors together may exceed the file (views of one storage count each).
+constexpr std::uint64_t kTorchSharedBytes = 1U << 20U;
+
 /// Throws ModelError on whatever is malformed, unsupported or hostile; globals that tensors do not need are
-/// refused by name. What tensors and unpacked zip entries take is checked before it is allocated: together
-/// at most four times the file and a mebibyte (so that compressed and tied tensors pass, and bombs do not).
+/// refused by name, and so are compressed zip entries, which PyTorch does not write. A file is refused before
+/// anything is allocated for its tensors: until then reading takes less than its size and kTorchParserBytes.
 [[nodiscard]] TorchCheckpoint parse_torch_checkpoint(std::span<const std::byte> bytes);
 /// The same, naming the file. Throws InputError if it cannot be opened.
 [[nodiscard]] TorchCheckpoint read_torch_checkpoint(const std::filesystem::path& path);
@@ -45,7 +50,7 @@ struct TorchStorage {
   std::int64_t count = 0;
 };
 /// The bytes of a storage, exactly as many as it says. Throws ModelError if it cannot.
-using LoadStorage = std::function<std::vector<std::byte>(const TorchStorage&)>;
+using LoadStorage = std::function<std::span<const std::byte>(const TorchStorage&)>;
 
 /// A tensor as the pickle describes it: a view into a storage, checked to lie within.
 struct TorchView {
@@ -63,7 +68,7 @@ struct TorchObject {
 
 /// Reads the pickle of a checkpoint; tensors that would take more than `budget` bytes are refused.
 [[nodiscard]] TorchObject parse_torch_object(std::span<const std::byte> pickle, std::uint64_t budget);
-/// Makes every view of `object` dense, one storage in memory at a time.
+/// Makes every view of `object` dense, once all storages were found.
 [[nodiscard]] TensorMap load_tensors(const TorchObject& object, const LoadStorage& load);
 
 }  // namespace unblur

@@ -19,7 +19,8 @@ namespace {
 using Kind = PickleValue::Kind;
 
 constexpr int kMaxDepth = 32;
-constexpr std::size_t kMaxRank = 8, kMaxValues = 1024;
+constexpr std::size_t kMaxRank = 8, kMaxValues = 1024, kMaxKey = 64;
+constexpr std::size_t kMaxMemory = 2U << 20U;  // of names, sizes and storages
 
 /// All that state dictionaries need. Everything else (torch.storage._load_from_bytes, builtins.eval, ...) is
 /// refused where the pickle names it.
@@ -74,6 +75,11 @@ class Collector {
   }
 
  private:
+  /// Accounts for memory before it is taken: names are a hundred times larger than the bytes that add one.
+  void charge(std::size_t bytes) {
+    if (bytes > kMaxMemory - charged_) throw ModelError("the pickle holds too many tensors");
+    charged_ += bytes;
+  }
   [[noreturn]] static void fail(const std::string& name, const std::string& what) {
     throw ModelError(fmt::format("tensor {}: {}", printable(name), what));
   }
@@ -139,6 +145,8 @@ class Collector {
     view.offset = integer(item(arguments, 1, name), name);
     view.storage = storage(item(arguments, 0, name), view.offset, name);
     check(view);
+    constexpr std::size_t kNode = 64;  // of the set of names
+    charge(sizeof(TorchView) + kNode + 2 * name.size() + 4 * kMaxRank * sizeof(std::int64_t));
     if (!names_.insert(name).second) fail(name, "appears twice");
     object_.views.push_back(std::move(view));
   }
@@ -167,7 +175,9 @@ class Collector {
     const PickleValue& id = item(value, 0, name);
     const PickleValue& tag = item(id, 0, name);
     const PickleValue& key = item(id, 2, name);
-    if (tag.text != "storage" || key.kind != Kind::kText) fail(name, "its storage is of an unknown kind");
+    if (tag.text != "storage" || key.kind != Kind::kText || key.text.size() > kMaxKey) {
+      fail(name, "its storage is of an unknown kind");
+    }
     TorchStorage found{.key = std::string(key.text),
                        .type = storage_type(item(id, 1, name), name),
                        .count = integer(item(id, 4, name), name)};
@@ -178,6 +188,7 @@ class Collector {
     }
     const auto [known, added] = keys_.emplace(found.key, object_.storages.size());
     if (added) {
+      charge(2 * sizeof(TorchStorage) + 4 * kMaxKey);
       object_.storages.push_back(std::move(found));
     } else if (const TorchStorage& first = object_.storages[known->second];
                first.type != found.type || first.count != found.count) {
@@ -220,7 +231,7 @@ class Collector {
 
   const Pickle& pickle_;
   std::uint64_t budget_, used_ = 0;
-  std::size_t visits_ = 0;
+  std::size_t visits_ = 0, charged_ = 0;
   std::unordered_set<std::string> names_;
   std::unordered_map<std::string, std::size_t> keys_;  ///< of storages, to their index
   TorchObject object_;
@@ -266,14 +277,12 @@ TorchObject parse_torch_object(std::span<const std::byte> pickle, std::uint64_t 
 }
 
 TensorMap load_tensors(const TorchObject& object, const LoadStorage& load) {
-  std::vector<std::vector<const TorchView*>> readers(object.storages.size());
-  for (const TorchView& view : object.views) readers[view.storage].push_back(&view);
+  std::vector<std::span<const std::byte>> parts;
+  parts.reserve(object.storages.size());
+  for (const TorchStorage& storage : object.storages) parts.push_back(load(storage));
   TensorMap tensors;
-  for (std::size_t s = 0; s < readers.size(); ++s) {
-    const std::vector<std::byte> bytes = load(object.storages[s]);
-    for (const TorchView* view : readers[s]) {
-      tensors.emplace(view->name, dense(*view, object.storages[s].type, bytes));
-    }
+  for (const TorchView& view : object.views) {
+    tensors.emplace(view.name, dense(view, object.storages[view.storage].type, parts[view.storage]));
   }
   return tensors;
 }

@@ -171,6 +171,43 @@ TEST_F(Convert, ImportsPyTorchCheckpointsByNamesAndShapes) {
   for (const auto& [name, tensor] : weights) EXPECT_EQ(again.at(name).bytes, tensor.bytes) << name;
 }
 
+TEST_F(Convert, ImportsTheFourPublishedFiles) {
+  struct Published {
+    const char *file, *network, *prefix;
+    bool stream;
+  };
+  constexpr Published kFiles[] = {{"BIMNet", "bimnet", "", true},
+                                  {"PVDNet_DVD", "pvdnet", "module.", false},
+                                  {"PVDNet_nah", "pvdnet", "module.", true},
+                                  {"PVDNet_large_nah", "pvdnet-large", "module.", false}};
+  for (const Published& p : kFiles) {
+    const TensorMap weights = initial_parameters(build_network(p.network).graph, 3);
+    TensorMap named;
+    const std::size_t cut = *p.prefix == '\0' ? std::string_view("BIMNet.").size() : 0;
+    for (const auto& [name, tensor] : weights) named[name.substr(cut)] = tensor;
+    const std::string name = fmt::format("{}.pytorch", p.file);
+    std::ofstream(file(name), std::ios::binary) << torch_file(named, p.prefix, p.stream);
+    const Ran run = convert(fmt::format("{} -o m -y", name));
+    ASSERT_EQ(run.code, 0) << run.err;
+    EXPECT_NE(run.out.find(fmt::format("of {}, prefix '{}'", p.network, p.prefix)), std::string::npos);
+    const TensorMap read = read_model(file("m")).parameters;
+    ASSERT_EQ(read.size(), weights.size());
+    for (const auto& [weight, tensor] : weights) EXPECT_EQ(read.at(weight).bytes, tensor.bytes) << weight;
+    // One tensor less, one of another shape: both are named and nothing is written.
+    const std::string first = named.begin()->first, last = named.rbegin()->first;
+    named.erase(first);
+    named[last] = Tensor(DType::kF32, {1, 2, 3});
+    std::ofstream(file(name), std::ios::binary) << torch_file(named, p.prefix, p.stream);
+    const Ran refused = convert(fmt::format("{} -o n", name));
+    EXPECT_EQ(refused.code, 5);
+    EXPECT_NE(refused.err.find("2 tensors are wrong"), std::string::npos) << refused.err;
+    EXPECT_NE(refused.err.find(first), std::string::npos) << refused.err;
+    EXPECT_NE(refused.err.find(last + " is [1, 2, 3]"), std::string::npos) << refused.err;
+    EXPECT_FALSE(fs::exists(file("n")) || fs::exists(file("n.part")));
+    fs::remove(file(name));
+  }
+}
+
 TEST_F(Convert, ListsEveryTensorThatDoesNotFit) {
   TensorMap weights = initial_parameters(build_network("pvdnet-slim").graph, 3);
   weights.erase("PVDNet.d0.bias");

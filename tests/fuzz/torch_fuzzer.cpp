@@ -26,10 +26,11 @@ void check(const TensorMap& tensors, std::uint64_t budget) {
   if (bytes > budget) std::abort();
 }
 
-std::vector<std::byte> zeros(const TorchStorage& storage) {
+std::span<const std::byte> zeros(const TorchStorage& storage) {
+  static const std::vector<std::byte> kZeros(8 * kBudget);
   const auto count = static_cast<std::uint64_t>(storage.count);
   if (count > kBudget) throw ModelError("more than the fuzzer gives");
-  return std::vector<std::byte>(count * size_of(storage.type));
+  return std::span(kZeros).first(count * size_of(storage.type));
 }
 
 }  // namespace
@@ -42,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (data[0] == 'P') {
       check(load_tensors(unblur::parse_torch_object(rest, kBudget), zeros), kBudget);
     } else {
-      check(unblur::parse_torch_checkpoint(rest).tensors, 4 * rest.size() + kBudget);
+      check(unblur::parse_torch_checkpoint(rest).tensors, rest.size() + unblur::kTorchSharedBytes);
     }
   } catch (const ModelError&) {  // the only way to refuse
   }
