@@ -99,7 +99,6 @@ TEST_P(Convolution, Fp32MatchesTheLoop) { run_all(GetParam(), Storage::kF32, fp3
 TEST_P(Convolution, PackedFp16MatchesTheLoop) { run_all(GetParam(), Storage::kF16Packed, half_cases()); }
 
 TEST_P(Convolution, RowRangesGiveTheSameBits) {
-  if (device()->storage_buffers()) GTEST_SKIP() << "rows of bindings: vulkan.session";
   bool ran = false;
   for (const ConvolutionCase& c : convolution_cases()) {
     if (c.name == "tile" || c.name == "s2" || c.name == "shuffle2" || c.name == "up4s2" ||

@@ -58,7 +58,6 @@ double error_against_loops(const Model& model, int frames, Storage storage) {
 }
 
 TEST(Networks, RtEqualsFloat64LoopsOverRecurrentFrames) {
-  if (test::device()->storage_buffers()) GTEST_SKIP() << "bindings have their own tests; this costs a minute";
   EXPECT_LT(error_against_loops(*network("rt"), 3, Storage::kF32), 1e-4);
 }
 

@@ -201,7 +201,6 @@ void check_saved_states(Storage storage) {
 TEST(Session, SavedStatesGoOnExactlyThere) { check_saved_states(Storage::kF32); }
 
 TEST(Session, SavedStatesOfHalvesGoOnExactlyThere) {
-  if (test::device()->storage_buffers()) GTEST_SKIP() << "does not depend on how buffers are bound";
   check_saved_states(Storage::kF16Packed);
 }
 
@@ -272,7 +271,6 @@ class Fault : public testing::Test {
 };
 
 TEST_F(Fault, NanInHalvesIsRunOnceMoreInFp32) {
-  if (test::device()->storage_buffers()) GTEST_SKIP() << "the retry does not depend on how buffers are bound";
   FrameOptions options = plain();
   options.storage = Storage::kF16Packed;
   plant("nan@deep");
