@@ -136,21 +136,21 @@ double psnr(double peak, double mse) { return 10 * std::log10(peak * peak / mse)
 
 /// SSIM of Wang et al. 2004, window-weighted variances, mean over the positions inside.
 double gaussian_ssim(const Plane& a, const Plane& b) {
-  constexpr int kWindow = 11;
+  constexpr int kTaps = 11;
   constexpr double kC1 = 0.01 * 255 * 0.01 * 255, kC2 = 0.03 * 255 * 0.03 * 255;
-  std::array<double, kWindow> weight{};
+  std::array<double, kTaps> weight{};
   double total = 0;
-  for (int i = 0; i < kWindow; ++i) {
-    const double d = i - kWindow / 2;
+  for (int i = 0; i < kTaps; ++i) {
+    const double d = i - kTaps / 2;
     total += weight[static_cast<std::size_t>(i)] = std::exp(-d * d / (2 * 1.5 * 1.5));
   }
   for (double& w : weight) w /= total;
   double sum = 0;
-  for (int y = 0; y + kWindow <= a.height; ++y) {
-    for (int x = 0; x + kWindow <= a.width; ++x) {
+  for (int y = 0; y + kTaps <= a.height; ++y) {
+    for (int x = 0; x + kTaps <= a.width; ++x) {
       double ma = 0, mb = 0, aa = 0, bb = 0, ab = 0;
-      for (int j = 0; j < kWindow; ++j) {
-        for (int i = 0; i < kWindow; ++i) {
+      for (int j = 0; j < kTaps; ++j) {
+        for (int i = 0; i < kTaps; ++i) {
           const double w = weight[static_cast<std::size_t>(i)] * weight[static_cast<std::size_t>(j)];
           const double p = a.at(y + j, x + i), q = b.at(y + j, x + i);
           ma += w * p, mb += w * q;
@@ -161,7 +161,7 @@ double gaussian_ssim(const Plane& a, const Plane& b) {
              ((ma * ma + mb * mb + kC1) * (aa - ma * ma + bb - mb * mb + kC2));
     }
   }
-  return sum / (static_cast<double>(a.height - kWindow + 1) * (a.width - kWindow + 1));
+  return sum / (static_cast<double>(a.height - kTaps + 1) * (a.width - kTaps + 1));
 }
 
 /// One channel of interleaved values.
@@ -174,14 +174,14 @@ struct Strided {
 };
 
 double uniform_ssim(const Strided& a, const Strided& b, int width, int height) {
-  constexpr int kWindow = 7;
-  constexpr double kCount = kWindow * kWindow, kC1 = 0.01 * 0.01, kC2 = 0.03 * 0.03;
+  constexpr int kSide = 7;
+  constexpr double kCount = kSide * kSide, kC1 = 0.01 * 0.01, kC2 = 0.03 * 0.03;
   double sum = 0;
-  for (int y = 0; y + kWindow <= height; ++y) {
-    for (int x = 0; x + kWindow <= width; ++x) {
+  for (int y = 0; y + kSide <= height; ++y) {
+    for (int x = 0; x + kSide <= width; ++x) {
       double ma = 0, mb = 0, aa = 0, bb = 0, ab = 0;
-      for (int j = 0; j < kWindow; ++j) {
-        for (int i = 0; i < kWindow; ++i) {
+      for (int j = 0; j < kSide; ++j) {
+        for (int i = 0; i < kSide; ++i) {
           const double p = a.at(y + j, x + i), q = b.at(y + j, x + i);
           ma += p, mb += q;
           aa += p * p, bb += q * q, ab += p * q;
@@ -195,7 +195,7 @@ double uniform_ssim(const Strided& a, const Strided& b, int width, int height) {
              ((ma * ma + mb * mb + kC1) * (sample(aa, ma * ma) + sample(bb, mb * mb) + kC2));
     }
   }
-  return sum / (static_cast<double>(height - kWindow + 1) * (width - kWindow + 1));
+  return sum / (static_cast<double>(height - kSide + 1) * (width - kSide + 1));
 }
 
 }  // namespace

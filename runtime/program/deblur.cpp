@@ -251,8 +251,9 @@ class Deblur {
 
 constexpr const char* kExamples =
     "INPUT is a video, a picture, a folder of pictures, - (y4m on standard input), a camera (camera:0 or\n"
-    "/dev/video0), or @LIST (a file with one input per line). OUTPUT is a video, picture, folder, pattern\n"
-    "(out/%06d.png) or - (y4m). Time stamps, audio, subtitles, chapters, colour and rotation are kept.\n"
+    "/dev/video0), a pattern ('clips/*.mp4') or @LIST (a file with one input per line). OUTPUT is a video,\n"
+    "picture, folder, pattern (out/%06d.png) or - (y4m). Time stamps, audio, subtitles, chapters,\n"
+    "colour and rotation are kept.\n"
     "At a terminal the space bar pauses and goes on; so do Ctrl-Z and fg.\n\n"
     "Examples:\n"
     "  unblur deblur holiday.mp4                          writes holiday.deblur.mp4\n"

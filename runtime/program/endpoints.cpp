@@ -2,12 +2,15 @@
 #include "program/endpoints.h"
 
 #include <fmt/format.h>
+#include <glob.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
+#include <memory>
 
 #include "graph/error.h"
 #include "media/camera.h"
@@ -67,6 +70,16 @@ void refuse_overwriting(const std::string& output, const FrameSource& source, co
   }
 }
 
+/// Files that a pattern names, sorted; what matches nothing stays, and is reported where it is opened.
+std::vector<std::string> expand_glob(const std::string& pattern) {
+  std::error_code ignored;
+  if (fs::exists(pattern, ignored)) return {pattern};  // a name may hold brackets
+  glob_t found{};
+  const std::unique_ptr<glob_t, void (*)(glob_t*)> owned(&found, globfree);
+  if (glob(pattern.c_str(), GLOB_NOCHECK, nullptr, &found) != 0) return {pattern};
+  return {found.gl_pathv, found.gl_pathv + found.gl_pathc};
+}
+
 }  // namespace
 
 bool is_camera(const std::string& input) {
@@ -97,7 +110,8 @@ std::vector<std::string> expand_inputs(const std::vector<std::string>& inputs) {
   std::vector<std::string> out;
   for (const std::string& input : inputs) {
     if (!input.starts_with('@')) {
-      out.push_back(input);
+      std::vector<std::string> matches = expand_glob(input);
+      std::move(matches.begin(), matches.end(), std::back_inserter(out));
       continue;
     }
     std::ifstream list(input.substr(1));

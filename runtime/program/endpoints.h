@@ -20,7 +20,8 @@ namespace unblur {
 [[nodiscard]] std::unique_ptr<FrameSource> open_source(const std::string& input,
                                                        const CameraOptions& camera = {});
 
-/// Inputs with "@list" replaced by the lines of the file `list`. Throws InputError.
+/// Inputs with "@list" replaced by the lines of the file `list`, and patterns ("clips/*.mp4") by the files
+/// that they match, sorted. Throws InputError.
 [[nodiscard]] std::vector<std::string> expand_inputs(const std::vector<std::string>& inputs);
 
 struct OutputOptions {

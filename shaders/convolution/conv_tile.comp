@@ -75,16 +75,19 @@ void main() {
   const int n = n0 + thread_m * 8;
   const vec4 bias0 = load_float4(kWeights, n);
   const vec4 bias1 = load_float4(kWeights, n + 4);
-  [[unroll]] for (int p = 0; p < 4; ++p) {
+  // A loop, its sums selected rather than indexed: unrolled stores are most of the code to compile.
+  [[dont_unroll]] for (int p = 0; p < 4; ++p) {
     const int pixel = pixel0 + thread_n * 4 + p;
-    if (pixel <= last_pixel) {
-      const int y = pixel / width;
-      const int out_x = (pixel - y * width) * kPhasesX + phase_x;
-      const int out_y = (first + y) * kPhasesY + phase_y;
-      if (is_stored(out_x, out_y)) {
-        finish(out_x, out_y, n, sum[p][0] + bias0);
-        finish(out_x, out_y, n + 4, sum[p][1] + bias1);
-      }
+    if (pixel > last_pixel) break;
+    const int y = pixel / width;
+    const int out_x = (pixel - y * width) * kPhasesX + phase_x;
+    const int out_y = (first + y) * kPhasesY + phase_y;
+    if (!is_stored(out_x, out_y)) continue;
+    vec4 value0 = sum[0][0], value1 = sum[0][1];
+    [[unroll]] for (int i = 1; i < 4; ++i) {
+      if (i == p) value0 = sum[i][0], value1 = sum[i][1];
     }
+    finish(out_x, out_y, n, value0 + bias0);
+    finish(out_x, out_y, n + 4, value1 + bias1);
   }
 }

@@ -12,6 +12,7 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #endif
 #include "epilogue.glsl"
+#include "operands.glsl"
 
 layout(constant_id = kSpecOwn) const int kGroups = 1;
 layout(constant_id = kSpecOwn + 1) const int kInPerGroup = 8;
@@ -40,14 +41,6 @@ const int kInput = 0;
 const int kResidualSlot = 1;
 const int kOutput = 1 + kResidual;
 const int kWeights = 2 + kResidual;
-
-int view_width(int slot) { return word(kWordViews + 2 * slot) & 0xffff; }
-int view_height(int slot) { return int(push.words[kWordViews + 2 * slot] >> 16); }
-int view_stride(int slot) { return word(kWordViews + 2 * slot + 1) & 0xffff; }
-int view_offset(int slot) { return int(push.words[kWordViews + 2 * slot + 1] >> 16); }
-int element(int slot, int x, int y, int c) {
-  return (y * view_width(slot) + x) * view_stride(slot) + view_offset(slot) + c;
-}
 
 // Rows of a dispatch: conv pixels q of all phases between these; the store drops rows outside
 // [kWordRow, kWordRowEnd) of the stored output.

@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The addressing shared by kernels that compute one pixel x 8 channels per invocation: sizes and strides
-// of the operands in push-constant words, and the item an invocation works on.
+// What kernels share that compute one pixel x 8 channels per invocation: the item an invocation works on.
 #ifndef UNBLUR_VIEW_GLSL
 #define UNBLUR_VIEW_GLSL
-#include "interface.glsl"
+#include "operands.glsl"
 
 layout(constant_id = kSpecNarrow) const int kNarrow = 0;
-
-int view_width(int slot) { return word(kWordViews + 2 * slot) & 0xffff; }
-int view_height(int slot) { return int(push.words[kWordViews + 2 * slot] >> 16); }
-int view_stride(int slot) { return word(kWordViews + 2 * slot + 1) & 0xffff; }
-int view_offset(int slot) { return int(push.words[kWordViews + 2 * slot + 1] >> 16); }
-
-/// Index of channel `c` of a pixel; rows are those of the whole frame.
-int element(int slot, int x, int y, int c) {
-  return (y * view_width(slot) + x) * view_stride(slot) + view_offset(slot) + c;
-}
 
 struct Item {
   int x, y;     // output pixel

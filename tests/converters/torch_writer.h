@@ -14,7 +14,7 @@ namespace unblur::test {
 /// Little-endian integer of `bytes` bytes.
 inline std::string little(std::uint64_t value, int bytes) {
   std::string out;
-  for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xFFU);
+  for (int i = 0; i < bytes; ++i) out += static_cast<char>(i < 8 ? value >> (8 * i) & 0xFFU : 0);
   return out;
 }
 

@@ -10,7 +10,7 @@
 namespace unblur::golden::pvdnet {
 namespace {
 
-constexpr double kBound = 1e-5, kFullPrecisionBound = 1e-6;
+constexpr double kMetricBound = 1e-5, kFullPrecisionBound = 1e-6;
 
 /// Largest difference of [n, 2] numbers from those that the metadata holds in full precision.
 void compare_metadata(Case& c, const std::string& key, const std::vector<Quality>& got) {
@@ -70,8 +70,8 @@ void metrics(Case& c, Backend* /*backend*/) {
   }
   const Dims pairs{d[0], d[1], 2};
   c.compare("shift_rows_cols", Tensor::from_floats(pairs, shifts), 0.5);
-  c.compare("aligned_psnr_ssim", as_tensor(aligned, pairs), kBound);
-  c.compare("plain_psnr_ssim", as_tensor(plain, pairs), kBound);
+  c.compare("aligned_psnr_ssim", as_tensor(aligned, pairs), kMetricBound);
+  c.compare("plain_psnr_ssim", as_tensor(plain, pairs), kMetricBound);
   compare_metadata(c, "aligned_per_frame", aligned);
   compare_metadata(c, "plain_per_frame", plain);
   const nlohmann::json stored = c.metadata("aligned_mean_psnr_ssim");

@@ -18,7 +18,7 @@ namespace unblur::golden::pvdnet {
 namespace {
 
 // Bounds of the cases' README.
-constexpr double kFlowBound = 2e-3, kNetworkBound = 2e-5, kVolumeBound = 1e-6;
+constexpr double kFlowBound = 2e-3, kNetworkBound = 2e-5, kGivenVolumeBound = 1e-6;
 constexpr double kStepMean = 1e-3, kStepLargest = 0.05, kPixelShare = 0.01;
 // Of a PSNR of some 17 dB and its SSIM, where frames may differ by kStepMean.
 constexpr double kScoreBound = 0.03;
@@ -85,7 +85,7 @@ void step(Case& c, Backend* backend, const PvdnetConfig& config) {
     c.compare(
         "pixel_volume",
         run_operator(*backend, volume, {c.input("previous_deblurred"), c.input("current"), c.input("flow")}),
-        kVolumeBound);
+        kGivenVolumeBound);
     const TensorMap trunk = run_batch(*backend, filled(c, build_pvdnet_trunk(config)),
                                       {{"volume", c.input("pixel_volume")},
                                        {"previous", c.input("previous")},

@@ -2,6 +2,7 @@
 // PNG and JPEG, and folders of them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -50,6 +51,32 @@ TEST(Png, OddDepthsAreWidenedToTheFullScale) {
   EXPECT_NEAR(sample(back.frame, 0, 1), 512 * 65535.0 / 1023.0, 0.51);
 }
 
+TEST(Png, PaletteWithTransparencyBecomesRgbAndAlpha) {
+  // 2x1, one bit per pixel: opaque red, transparent blue.
+  constexpr unsigned char kFile[] = {
+      0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00,
+      0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x01, 0x01, 0x03, 0x00, 0x00, 0x00, 0xce, 0xec, 0xed, 0xc9, 0x00,
+      0x00, 0x00, 0x06, 0x50, 0x4c, 0x54, 0x45, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0x6c, 0xa1, 0xfd, 0x8e,
+      0x00, 0x00, 0x00, 0x02, 0x74, 0x52, 0x4e, 0x53, 0xff, 0x00, 0xe5, 0xb7, 0x30, 0x4a, 0x00, 0x00, 0x00,
+      0x0a, 0x49, 0x44, 0x41, 0x54, 0x78, 0xda, 0x63, 0x70, 0x00, 0x00, 0x00, 0x42, 0x00, 0x41, 0x84, 0xbf,
+      0x8e, 0x62, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
+  const Image image = decode_image(std::as_bytes(std::span(kFile)), "palette");
+  EXPECT_EQ(image.frame.format.layout, PixelLayout::kRgb);
+  const std::vector<std::byte> expected{std::byte{255}, {}, {}, {}, {}, std::byte{255}};
+  EXPECT_EQ(image.frame.data, expected);
+  EXPECT_EQ(image.alpha, (std::vector<std::uint8_t>{255, 0}));
+}
+
+TEST(Png, HugeHeaderIsRefusedBeforeAllocation) {
+  // A header of 2147418112 x 2 pixels with correct checksums.
+  constexpr unsigned char kFile[] = {
+      0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x7f,
+      0xff, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x08, 0x02, 0x00, 0x00, 0x00, 0x52, 0xbc, 0x92, 0x9a, 0x00,
+      0x00, 0x00, 0x09, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0x00, 0x00, 0x00, 0x01, 0x00, 0x01, 0x5e,
+      0xff, 0x7d, 0xf9, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
+  EXPECT_THROW(static_cast<void>(decode_image(std::as_bytes(std::span(kFile)), "huge")), InputError);
+}
+
 TEST(Jpeg, IsReadBackCloseToWhatWasWritten) {
   const Scratch folder;
   FrameFormat format = format_of(PixelLayout::kRgb, 8);
@@ -76,12 +103,15 @@ TEST(Pictures, CutShortOrNoPictureIsAnInputError) {
   write_picture(folder / "a.jpg", frame);
   for (const std::string name : {"a.png", "a.jpg"}) {
     const std::string bytes = slurp(folder / name);
-    for (const std::size_t length :
-         {std::size_t{0}, std::size_t{1}, std::size_t{9}, bytes.size() / 2, bytes.size() - 5}) {
+    const std::size_t step = 1 + bytes.size() / 60;
+    for (std::size_t missing = 5; missing < bytes.size() + step; missing += step) {  // the last file is empty
+      const std::size_t length = bytes.size() - std::min(missing, bytes.size());
       std::ofstream(folder / ("cut-" + name), std::ios::binary) << bytes.substr(0, length);
       EXPECT_THROW((void)read_image(folder / ("cut-" + name)), InputError) << name << " " << length;
     }
   }
+  std::ofstream(folder / "text.jpg") << "this is no picture at all";
+  EXPECT_THROW((void)read_image(folder / "text.jpg"), InputError);
   EXPECT_THROW((void)read_image(folder / "absent.png"), InputError);
   EXPECT_THROW((void)read_image(folder / ""), InputError);
   EXPECT_THROW(write_picture(folder / "a.bmp", frame), UsageError);

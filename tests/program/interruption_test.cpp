@@ -113,14 +113,16 @@ TEST_F(Interruption, BackendFailureKeepsWhatIsDone) {
 
 TEST_F(Interruption, DamagedInputsAreNamed) {
   ffmpeg(box, "-i in.mkv -c:v libx264 -preset ultrafast -c:a aac -movflags +faststart in.mp4");
-  for (const std::string name : {"in.mkv", "in.mp4"}) {
+  ffmpeg(box, "-i in.mkv -frames:v 36 -c:v libx264 -g 8 -c:a aac short.mkv");  // loses less than a second
+  for (const auto& [name, kept] :
+       {std::pair<std::string, int>{"in.mkv", 50}, {"in.mp4", 50}, {"short.mkv", 8}}) {
     const std::string bytes = slurp(box / name);
     std::ofstream(box / ("cut-" + name), std::ios::binary) << bytes.substr(0, bytes.size() / 2);
     const Outcome o = box.unblur({"deblur", "cut-" + name, "-o", "out.mkv", "-y"});
     EXPECT_EQ(o.code, 4) << o.err;
     EXPECT_NE(o.err.find("cut off"), std::string::npos) << o.err;
     EXPECT_FALSE(fs::exists(box / "out.mkv"));
-    EXPECT_GT(frame_count(box, "out.mkv.part"), 50) << "what can be read is kept";
+    EXPECT_GT(frame_count(box, "out.mkv.part"), kept) << "what can be read is kept";
   }
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# unblur-train as a user runs it: -DPROGRAM -DCONFIG -DWORK.
+# unblur-train as a user runs it: -DPROGRAM -DDEBLUR (`unblur` whose network changes nothing) -DCONFIG -DPHOTOS -DWORK.
 file(REMOVE_RECURSE "${WORK}")
 file(MAKE_DIRECTORY "${WORK}")
 
@@ -32,3 +32,16 @@ expect(4 "does not exist" "${PROGRAM}" eval ${WORK}/absent.safetensors --sharp $
 file(WRITE "${WORK}/broken.safetensors" "not a model")
 expect(5 "error: " "${PROGRAM}" eval ${WORK}/broken.safetensors --sharp ${WORK})
 expect(0 "Examples" "${PROGRAM}" run --help)
+
+# Scores of frames that a player of models wrote: those of the input where it changes nothing, perfect where
+# they are the truth.
+expect(0 "" "${PROGRAM}" synth -o ${WORK}/clips --photos "${PHOTOS}" --split all --count 2 --frames 3 --size 96x64)
+foreach(clip IN ITEMS clip_00 clip_01)
+  expect(0 "" "${DEBLUR}" deblur ${WORK}/clips/${clip}/blur -o ${WORK}/results/${clip} -q)
+  file(COPY ${WORK}/clips/${clip}/sharp/ DESTINATION ${WORK}/perfect/${clip})
+endforeach()
+set(pairs --pairs ${WORK}/clips --border 0)
+expect(0 "all +6 +[0-9.]+ +[0-9.]+ +[+]0[.]00" "${PROGRAM}" eval --results ${WORK}/results ${pairs})
+expect(0 "all +6 +[0-9.]+ +inf" "${PROGRAM}" eval --results ${WORK}/perfect ${pairs})
+file(REMOVE ${WORK}/results/clip_01/00000002.png)
+expect(4 "2 result pictures for 'clip_01', 3 wanted" "${PROGRAM}" eval --results ${WORK}/results ${pairs})

@@ -200,9 +200,7 @@ void check_saved_states(Storage storage) {
 
 TEST(Session, SavedStatesGoOnExactlyThere) { check_saved_states(Storage::kF32); }
 
-TEST(Session, SavedStatesOfHalvesGoOnExactlyThere) {
-  check_saved_states(Storage::kF16Packed);
-}
+TEST(Session, SavedStatesOfHalvesGoOnExactlyThere) { check_saved_states(Storage::kF16Packed); }
 
 TEST(Session, TakesAndAllocatesWhatTheDryRunSays) {
   const PlanReport report = plan_frames(*model(), test::device()->physical(), plain()).report;

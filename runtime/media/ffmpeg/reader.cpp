@@ -207,6 +207,7 @@ void VideoReader::deliver(const AVFrame& picture, TimedFrame& out) {
   // Encoders need strictly rising times; a stream without any gets its frame rate.
   if (out.pts == AV_NOPTS_VALUE) out.pts = last_pts_ == AV_NOPTS_VALUE ? 0 : last_pts_ + step;
   if (last_pts_ != AV_NOPTS_VALUE && out.pts <= last_pts_) out.pts = last_pts_ + 1;
+  if (last_pts_ != AV_NOPTS_VALUE) longest_gap_ = std::max(longest_gap_, out.pts - last_pts_);
   last_pts_ = out.pts;
   last_duration_ = step;
   out.name.clear();
@@ -224,8 +225,10 @@ void VideoReader::check_length() {
   } else if (tag != nullptr && av_parse_time(&micros, tag->value, 1) >= 0) {
     expected = static_cast<double>(micros) / 1e6;  // Matroska
   }
-  const double end = static_cast<double>(last_pts_ + last_duration_) * av_q2d(s.time_base);
-  if (expected - end > 0.5) cut_ = fmt::format("{:.1f} s of {:.1f} s", end, expected);
+  const double unit = av_q2d(s.time_base), end = static_cast<double>(last_pts_ + last_duration_) * unit;
+  // The last frame may stay longer than its stream says, though hardly longer than twice any other.
+  if (expected - end > std::max(0.2, 2 * unit * static_cast<double>(longest_gap_)))
+    cut_ = fmt::format("{:.1f} s of {:.1f} s", end, expected);
 }
 
 bool VideoReader::read(TimedFrame& out) {

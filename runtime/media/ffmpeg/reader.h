@@ -44,8 +44,9 @@ class VideoReader : public FrameSource {
   std::int64_t next_ = 0;
   std::int64_t last_pts_ = AV_NOPTS_VALUE;
   std::int64_t last_duration_ = 0;
-  std::int64_t damaged_ = 0;  ///< packets that could not be decoded or came incomplete
-  std::string cut_;           ///< why reading ended before the end of the file
+  std::int64_t longest_gap_ = 0;  ///< between two frames
+  std::int64_t damaged_ = 0;      ///< packets that could not be decoded or came incomplete
+  std::string cut_;               ///< why reading ended before the end of the file
 };
 
 }  // namespace unblur::ff
