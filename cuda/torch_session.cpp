@@ -187,7 +187,7 @@ void TorchSession::submit(std::span<const Frame* const> window) {
     check_output(original, restored.values);
     result.frame = apply_correction(current, original, restored.values, options_.strength);
     for (const std::string& name : options_.named_outputs) {
-      result.outputs.push_back(name == "frame" ? restored : download(name, step.outputs.at(name)));
+      result.outputs.push_back(download(name, step.outputs.at(name)));  // in the model's range
     }
     states_ = std::move(step.states);  // kept as they were if anything above failed
   } catch (const c10::Error& e) {

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "fill.h"
 #include "networks/networks.h"
 
 namespace unblur {
@@ -189,6 +190,25 @@ TEST_F(CompareVulkan, BalancedStaysWithinItsToleranceOnRealFrames) {
   EXPECT_LT(worst("mean"), 1e-3);
   EXPECT_LT(worst("largest"), 0.05);
   EXPECT_GT(worst("largest"), 0);
+}
+
+// Parameters of the golden cases: flows of several pixels. Frames of 75 x 53 are padded to 76 x 64.
+TEST_F(CompareVulkan, PvdnetStaysWithinItsTolerance) {
+  Model model = build_network("pvdnet-slim");
+  for (const auto& [name, dims] : model.graph.parameters()) {
+    model.parameters[name] = golden::fill(name, dims, name.starts_with("BIMNet.") ? 1.5 : 1.05);
+  }
+  write_model(file("pvdnet.safetensors"), model);
+  ASSERT_EQ(compare("torch:cpu,vulkan:0", "--json", "pvdnet"), 0) << err;
+  const nlohmann::json report = nlohmann::json::parse(out);
+  EXPECT_EQ(report.at("frames").size(), 3U);
+  EXPECT_NE(report.at("tolerance").get<std::string>().find("mean 0.001, maximum 0.05"), std::string::npos);
+  std::printf("pvdnet-slim, 3 frames: largest %.3g, mean %.3g\n", worst("largest"), worst("mean"));
+  EXPECT_GT(worst("largest"), 0);
+  for (const auto& frame : report.at("frames")) {
+    EXPECT_EQ(frame.at("outputs").at(1).at("name"), "flow");
+    EXPECT_LT(frame.at("outputs").at(1).at("largest").get<double>(), 2e-3);  // px
+  }
 }
 
 TEST_F(CompareVulkan, OutsideToleranceIsExitSix) {

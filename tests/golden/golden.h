@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "graph/executor.h"
@@ -28,7 +29,8 @@ enum class Measure {
 /// One file, and what was compared in it.
 class Case {
  public:
-  explicit Case(const std::filesystem::path& path);  ///< throws ModelError, CaseError
+  /// Throws ModelError, CaseError. With `half` the bounds are those of half_bound.
+  explicit Case(const std::filesystem::path& path, bool half = false);
 
   [[nodiscard]] const std::string& system() const { return system_; }
   [[nodiscard]] const std::string& kind() const { return kind_; }
@@ -58,6 +60,7 @@ class Case {
   [[nodiscard]] std::vector<std::string> unknown_tensors() const;
 
  private:
+  bool half_;
   std::string system_, kind_;
   SafeTensors content_;
   std::set<std::string> known_;
@@ -67,7 +70,16 @@ class Case {
 /// Pictures, metrics, optimisers, schedules and file formats run once, on the CPU; training, losses and
 /// gradients on LibTorch; every other kind on LibTorch and on each Vulkan driver.
 enum class Where { kCpu, kTorch, kExecutors };
-enum class Runner { kCpu, kTorch, kVulkan };
+/// kVulkanHalf: the same kinds in fp16 storage, within measured bounds (docs/measurements/pvdnet.md).
+enum class Runner { kCpu, kTorch, kVulkan, kVulkanHalf };
+
+/// What fp16 storage is held to, whatever the measure of the fp32 bound: absolute, like those. A position
+/// within a step of fp16 of a whole pixel makes the pixel volume read a neighbour, so the mean counts there.
+struct HalfBound {
+  double largest = 0, mean = 0;
+};
+/// By kind and tensor. Throws CaseError where there is none: it has to be measured first.
+[[nodiscard]] HalfBound half_bound(std::string_view kind, std::string_view tensor);
 
 struct Kind {
   std::string system, name;

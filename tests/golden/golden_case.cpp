@@ -27,7 +27,7 @@ double difference(const std::vector<float>& a, const std::vector<float>& b, Meas
 
 }  // namespace
 
-Case::Case(const std::filesystem::path& path) : content_(read_safetensors(path)) {
+Case::Case(const std::filesystem::path& path, bool half) : half_(half), content_(read_safetensors(path)) {
   const auto text = [&](const char* key) {
     const auto found = content_.metadata.find(key);
     if (found == content_.metadata.end()) throw CaseError(fmt::format("metadata has no '{}'", key));
@@ -83,6 +83,12 @@ void Case::compare(const std::string& name, const Tensor& got, double bound, Mea
         fmt::format("'{}' is {}, stored is {}", name, to_string(got.dims), to_string(stored.dims)));
   }
   const std::vector<float> a = got.to_floats(), b = stored.to_floats();
+  if (half_) {
+    const HalfBound half = half_bound(kind_, name);
+    comparisons_.push_back({name, difference(a, b, Measure::kLargest), half.largest});
+    comparisons_.push_back({name + " (mean)", difference(a, b, Measure::kMean), half.mean});
+    return;
+  }
   comparisons_.push_back({name, difference(a, b, measure), bound});
 }
 

@@ -60,7 +60,7 @@ class Run {
 
   void file(const std::filesystem::path& path) {
     try {
-      Case c(path);
+      Case c(path, runner_ == Runner::kVulkanHalf);
       if (const Kind* kind = find(c)) run(*kind, c, path);
     } catch (const std::exception& e) {
       fail(path, e.what());

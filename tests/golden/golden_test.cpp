@@ -74,6 +74,14 @@ TEST_F(GoldenRunner, FailsOnAWrongValue) {
   backend_.error = 2e-5;
   EXPECT_EQ(run(), 1) << text_;
 }
+TEST_F(GoldenRunner, HoldsHalvesToTheirOwnBounds) {
+  backend_.error = 2e-4;
+  EXPECT_EQ(run(Runner::kVulkan), 1) << text_;
+  EXPECT_EQ(run(Runner::kVulkanHalf), 0) << text_;
+  backend_.error = 1e-3;  // as a mean too much
+  EXPECT_EQ(run(Runner::kVulkanHalf), 1) << text_;
+  EXPECT_THROW((void)half_bound("warp", "unheard-of"), CaseError);
+}
 TEST_F(GoldenRunner, FailsOnANumberThatIsNone) {
   backend_.error = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(run(), 1) << text_;

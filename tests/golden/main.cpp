@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// golden_runner cpu | torch | vulkan
+// golden_runner cpu | torch | vulkan | vulkan-fp16
 // Roots come from UNBLUR_GOLDEN (several separated by ':'), else the copies in tests/golden.
 #include <fmt/format.h>
 
@@ -30,8 +30,10 @@ int main(int argc, char** argv) {
   try {
     const std::string name = argc == 2 ? argv[1] : "";
     if (name == "cpu") return run_golden(roots(), Runner::kCpu, nullptr, std::cout) == 0 ? 0 : 1;
-    if (name == "torch" || name == "vulkan") {
-      const Runner runner = name == "torch" ? Runner::kTorch : Runner::kVulkan;
+    if (name == "torch" || name == "vulkan" || name == "vulkan-fp16") {
+      const Runner runner = name == "torch"    ? Runner::kTorch
+                            : name == "vulkan" ? Runner::kVulkan
+                                               : Runner::kVulkanHalf;
       const Executor executor = open_executor(runner);
       std::cout << fmt::format("{}, {}\n", executor.backend->device().name,
                                executor.backend->device().driver);
@@ -42,7 +44,7 @@ int main(int argc, char** argv) {
       }
       return failures == 0 ? 0 : 1;
     }
-    std::cerr << "usage: golden_runner cpu | torch | vulkan\n";
+    std::cerr << "usage: golden_runner cpu | torch | vulkan | vulkan-fp16\n";
     return 2;
   } catch (const std::exception& e) {
     std::cerr << "golden_runner: error: " << e.what() << '\n';

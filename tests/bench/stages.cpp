@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+// Where the time of a frame goes in PVDNet, on a Vulkan device and on the LibTorch executor, in one run:
+//   bench_stages [pvdnet|pvdnet-slim|MODEL.safetensors] [WIDTHxHEIGHT] [rounds] [fp32|fp16] [device]
+// Stages: flow (BIMNet), volume (pixel volume), network (PVDNet), frames (colour, copies). Both executors
+// have the same weights and frames; they, and a loop of nothing but multiply-adds (the floor), take turns. On
+// a busy machine only ratios mean something.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "graph/error.h"
+#include "networks/networks.h"
+#include "vulkan/backend.h"
+#include "vulkan_bench.h"
+
+namespace {
+
+using namespace unblur;
+
+constexpr std::array<const char*, 4> kStages{"flow", "volume", "network", "frames"};
+using PerStage = std::array<double, kStages.size()>;
+
+std::size_t stage_of(std::string_view node) {
+  if (node == "volume") return 1;
+  if (node.starts_with("PVDNet.")) return 2;
+  const bool copy = node == "colour" || node == "upload" || node == "download" || node == "frame.kept";
+  return copy ? 3 : 0;
+}
+
+/// Of all threads: what the work costs, whatever else the machine does meanwhile.
+double processor_ms() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto ms = [](const timeval& t) {
+    return 1e3 * static_cast<double>(t.tv_sec) + 1e-3 * static_cast<double>(t.tv_usec);
+  };
+  return ms(usage.ru_utime) + ms(usage.ru_stime);
+}
+
+std::shared_ptr<Model> load(const std::string& what) {
+  if (std::filesystem::exists(what)) return std::make_shared<Model>(read_model(what));
+  auto model = std::make_shared<Model>(build_network(what));
+  model->parameters = initial_parameters(model->graph, 1);
+  return model;
+}
+
+/// Multiply-adds of each stage at the size that the model computes.
+PerStage multiply_adds_of(const Model& model, const FrameFormat& format) {
+  const auto padded = [&](int size) {
+    const int multiple = model.info.size_multiple;
+    return (std::max(size, model.info.min_size) + multiple - 1) / multiple * multiple;
+  };
+  const std::vector<Shape> shapes = infer_shapes(model.graph, padded(format.height), padded(format.width));
+  const std::vector<std::int64_t> counts = node_multiply_adds(model.graph, shapes);
+  PerStage sums{};
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    sums[stage_of(model.graph.nodes()[i].name)] += static_cast<double>(counts[i]);
+  }
+  return sums;
+}
+
+/// One executor and what its frames took. The first frame, which compiles, does not count.
+struct Contestant {
+  std::string name;
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<Session> session;
+  std::array<std::vector<double>, kStages.size()> ms{};
+  std::vector<double> total_ms, work_ms;
+
+  void run(const std::vector<const Frame*>& window, bool counts) {
+    const double before = processor_ms();
+    session->submit(window);
+    const Result result = session->receive();
+    const double work = processor_ms() - before;
+    if (!counts) return;
+    PerStage sums{};
+    double total = 0;
+    for (const NodeTime& t : result.times) {
+      sums[stage_of(t.name)] += t.ms;
+      total += t.ms;
+    }
+    for (std::size_t i = 0; i < sums.size(); ++i) ms[i].push_back(sums[i]);
+    total_ms.push_back(total);
+    work_ms.push_back(work);
+  }
+};
+
+double median(const std::vector<double>& values) { return bench::summarize(values).median; }
+
+void print(const Contestant& a, const Contestant& b, const PerStage& adds, double ceiling_per_thread) {
+  fmt::print("{:8} {:>8} | {:>10} {:>6} {:>8} | {:>10} {:>6} | {:>12}\n", "stage", "G MAC", a.name + " ms",
+             "share", "of peak", b.name + " ms", "share", a.name + "/" + b.name);
+  const double total_a = median(a.total_ms), total_b = median(b.total_ms);
+  // Time of a stage as processor time: its share of what the frame took.
+  const auto work = [&](double ms) { return ms / total_a * median(a.work_ms); };
+  double all = 0;
+  for (std::size_t i = 0; i < kStages.size(); ++i) {
+    const double x = median(a.ms[i]), y = median(b.ms[i]);
+    all += adds[i];
+    // LibTorch's times are of nodes: it converts colours outside of them.
+    const std::string ratio = y > 0 ? fmt::format("{:.2f}", x / y) : "-";
+    fmt::print("{:8} {:8.2f} | {:10.1f} {:5.1f}% {:8.3f} | {:10.1f} {:5.1f}% | {:>12}\n", kStages[i],
+               adds[i] / 1e9, x, 100 * x / total_a, 2e-6 * adds[i] / ceiling_per_thread / work(x), y,
+               100 * y / total_b, ratio);
+  }
+  const double floor = 2e-6 * all / ceiling_per_thread;
+  fmt::print("{:8} {:8.2f} | {:10.1f} {:>6} {:8.3f} | {:10.1f} {:>6} | {:12.2f}\n", "frame", all / 1e9,
+             total_a, "", floor / median(a.work_ms), total_b, "", total_a / total_b);
+  fmt::print("processor time per frame: {} {:.0f} ms, {} {:.0f} ms, ratio {:.2f}\n", a.name,
+             median(a.work_ms), b.name, median(b.work_ms), median(a.work_ms) / median(b.work_ms));
+  fmt::print(
+      "floor: {:.0f} ms of processor time, all multiply-adds at the ceiling ({:.1f} GFLOP/s per thread)\n",
+      floor, ceiling_per_thread);
+}
+
+int run_benchmark(int argc, char** argv) {
+  const auto argument = [&](int i, const char* otherwise) {
+    return std::string(argc > i ? argv[i] : otherwise);
+  };
+  const std::string size = argument(2, "640x360");
+  const int rounds = std::stoi(argument(3, "5"));
+  BindOptions options;
+  options.format = {PixelLayout::kYuv420, 8, std::stoi(size), std::stoi(size.substr(size.find('x') + 1)), {}};
+  options.precision = argument(4, "fp32") == "fp16" ? Precision::kFp16 : Precision::kFp32;
+  options.time_nodes = true;
+  const auto model = load(argument(1, "pvdnet"));
+
+  Contestant vulkan{"Vulkan", create_vulkan_backend({argument(5, "")})};
+  Contestant torch{"LibTorch", load_torch_backend("cpu")};
+  vulkan.session = vulkan.backend->bind(model, options);
+  options.precision = Precision::kFp32;
+  torch.session = torch.backend->bind(model, options);
+  const std::shared_ptr<vk::Device> device = vk::Device::open(argument(5, ""));
+  vk::Pipelines pipelines(device);
+  const auto ceiling = bench::make_ceiling(device, pipelines);
+  fmt::print("{}, {} | {} | {} {} {}\n", vulkan.backend->device().name, vulkan.backend->device().driver,
+             torch.backend->device().api, model->info.name, size, vulkan.session->report().precision);
+
+  std::mt19937 random(2);
+  std::vector<Frame> frames(static_cast<std::size_t>(rounds) + 2, Frame(options.format));
+  for (Frame& frame : frames) {
+    for (std::byte& b : frame.data) b = static_cast<std::byte>(64 + random() % 128);
+  }
+  std::vector<double> peak;
+  for (std::size_t i = 0; i + 1 < frames.size(); ++i) {
+    for (int k = 0; k < 3; ++k) {
+      const bench::Sample sample = ceiling->run();
+      const double seconds = device->caps().cpu_device ? sample.cpu_s : sample.device_s;
+      if (i > 0) peak.push_back(bench::Ceiling::kFlop / seconds * 1e-9);
+    }
+    const std::vector<const Frame*> window{&frames[i], &frames[i + 1]};
+    for (Contestant* c : {&vulkan, &torch}) c->run(window, i > 0);
+  }
+  print(vulkan, torch, multiply_adds_of(*model, options.format), median(peak));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_benchmark(argc, argv);
+  } catch (const unblur::Error& error) {
+    fmt::print(stderr, "bench_stages: error: {}\n", error.what());
+    return error.exit_code();
+  }
+}
