@@ -141,7 +141,8 @@ double gaussian_ssim(const Plane& a, const Plane& b) {
   std::array<double, kTaps> weight{};
   double total = 0;
   for (int i = 0; i < kTaps; ++i) {
-    const double d = i - kTaps / 2;
+    const int from_centre = i - kTaps / 2;
+    const double d = from_centre;
     total += weight[static_cast<std::size_t>(i)] = std::exp(-d * d / (2 * 1.5 * 1.5));
   }
   for (double& w : weight) w /= total;

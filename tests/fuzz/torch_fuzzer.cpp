@@ -27,10 +27,10 @@ void check(const TensorMap& tensors, std::uint64_t budget) {
 }
 
 std::span<const std::byte> zeros(const TorchStorage& storage) {
-  static const std::vector<std::byte> kZeros(8 * kBudget);
+  static const std::vector<std::byte> block(8 * kBudget);
   const auto count = static_cast<std::uint64_t>(storage.count);
   if (count > kBudget) throw ModelError("more than the fuzzer gives");
-  return std::span(kZeros).first(count * size_of(storage.type));
+  return std::span(block).first(count * size_of(storage.type));
 }
 
 }  // namespace

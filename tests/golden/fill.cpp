@@ -28,8 +28,8 @@ Tensor fill(std::string_view name, const Dims& dims, double gain) {
   if (dims.empty()) return out;
   double scale = 0.1, shift = 1;
   if (dims.size() >= 2) {
-    const auto fan_in = static_cast<double>(out.count() / dims[0]);
-    scale = gain * std::sqrt(3.0 / fan_in);
+    const auto fan_in = out.count() / dims[0];
+    scale = gain * std::sqrt(3.0 / static_cast<double>(fan_in));
     shift = 0;
   } else if (name.ends_with("bias")) {
     scale = 0.05;

@@ -17,7 +17,7 @@ namespace unblur::vk {
 namespace {
 
 constexpr int kFrames = 4;
-const FrameFormat kFormat{
+constexpr FrameFormat kFormat{
     PixelLayout::kYuv420, 8, 46, 61, {ColourRange::kLimited, ColourMatrix::kBt709, ChromaLocation::kLeft}};
 
 /// The model is shared by all tests, so that its pipelines are compiled once.
