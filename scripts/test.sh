@@ -11,7 +11,11 @@ what=${1:-all}
 case $what in all | tests) ;; *) echo "test.sh: no stage '$what', see the top of this file" >&2; exit 2 ;; esac
 
 started=$SECONDS
-step() { printf '\n=== %s (%d:%02d)\n' "$*" $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60)); }
+processor_minutes() { awk -v hz="$(getconf CLK_TCK)" '{printf "%.1f", ($16 + $17) / hz / 60}' /proc/$$/stat; }
+step() {
+  local s=$((SECONDS - started))
+  printf '\n=== %s (%d:%02d, %s min of processor time)\n' "$*" $((s / 60)) $((s % 60)) "$(processor_minutes)"
+}
 
 step 'set-up'
 scripts/setup.sh
