@@ -104,16 +104,20 @@ Bytes data_of(Bytes bytes, std::string_view name, const Place& place) {
   return part(bytes, start + name_size + number(header, 28, 2), place.size);
 }
 
+using Table = std::array<std::uint32_t, 256>;
+constexpr Table make_table() {
+  Table table{};
+  for (std::uint32_t i = 0; i < table.size(); ++i) {
+    std::uint32_t value = i;
+    for (int bit = 0; bit < 8; ++bit) value = value >> 1U ^ ((value & 1U) != 0 ? 0xEDB88320U : 0U);
+    table[i] = value;
+  }
+  return table;
+}
+constexpr Table kTable = make_table();
+
+/// CRC-32 of ISO 3309, as zip archives have it.
 std::uint32_t checksum(Bytes bytes) {
-  static const std::array<std::uint32_t, 256> kTable = [] {
-    std::array<std::uint32_t, 256> table{};
-    for (std::uint32_t i = 0; i < table.size(); ++i) {
-      std::uint32_t value = i;
-      for (int bit = 0; bit < 8; ++bit) value = value >> 1U ^ ((value & 1U) != 0 ? 0xEDB88320U : 0U);
-      table[i] = value;
-    }
-    return table;
-  }();
   std::uint32_t crc = ~0U;
   for (const std::byte b : bytes) crc = crc >> 8U ^ kTable[(crc ^ std::to_integer<std::uint32_t>(b)) & 0xFFU];
   return ~crc;
