@@ -104,9 +104,10 @@ struct Gate : torch::autograd::Function<Gate> {
 };
 
 struct Warp : torch::autograd::Function<Warp> {
-  static Tensor forward(AutogradContext* context, const Tensor& input, const Tensor& flow_input) {
+  static Tensor forward(AutogradContext* context, const Tensor& input, const Tensor& flow_input,
+                        bool zero_outside) {
     const Tensor x = by_pixel(input), flow = flow_input.contiguous(), out = empty_like_pixels(x);
-    const WarpShape shape{.height = x.size(2), .width = x.size(3), .channels = x.size(1)};
+    const WarpShape shape{x.size(2), x.size(3), x.size(1), zero_outside};
     at::parallel_for(0, x.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t n = begin; n < end; ++n) {
         warp_forward(shape, x[n].const_data_ptr<float>(), flow[n].const_data_ptr<float>(),
@@ -114,22 +115,24 @@ struct Warp : torch::autograd::Function<Warp> {
       }
     });
     context->save_for_backward({x, flow});
+    context->saved_data["zero_outside"] = zero_outside;
     return out;
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto saved = context->get_saved_variables();
     const Tensor &x = saved[0], &flow = saved[1];
-    const Tensor g = by_pixel(gradients[0]), to_x = at::zeros_like(x, at::MemoryFormat::ChannelsLast),
-                 to_flow = at::empty_like(flow);
-    const WarpShape shape{.height = x.size(2), .width = x.size(3), .channels = x.size(1)};
+    const bool moved = context->needs_input_grad(0);  // pictures are not: their gradient would be waste
+    const Tensor g = by_pixel(gradients[0]), to_flow = at::empty_like(flow);
+    const Tensor to_x = moved ? at::zeros_like(x, at::MemoryFormat::ChannelsLast) : Tensor();
+    const WarpShape shape{x.size(2), x.size(3), x.size(1), context->saved_data["zero_outside"].toBool()};
     at::parallel_for(0, x.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t n = begin; n < end; ++n) {
         warp_backward(shape, g[n].const_data_ptr<float>(), x[n].const_data_ptr<float>(),
-                      flow[n].const_data_ptr<float>(), to_x[n].data_ptr<float>(),
+                      flow[n].const_data_ptr<float>(), moved ? to_x[n].data_ptr<float>() : nullptr,
                       to_flow[n].data_ptr<float>());
       }
     });
-    return {to_x, to_flow};
+    return {to_x, to_flow, Tensor()};
   }
 };
 
@@ -194,9 +197,9 @@ std::optional<Tensor> gate(const Tensor& u, const Tensor& v) {
   return Gate::apply(both);
 }
 
-std::optional<Tensor> warp(const Tensor& x, const Tensor& flow) {
+std::optional<Tensor> warp(const Tensor& x, const Tensor& flow, bool zero_outside) {
   if (!suits(x) || !suits(flow)) return std::nullopt;
-  return Warp::apply(x, flow);
+  return Warp::apply(x, flow, zero_outside);
 }
 
 std::optional<Tensor> correlation(const Tensor& a, const Tensor& b, int radius, bool mean) {

@@ -20,10 +20,10 @@ namespace unblur::fast {
 /// once.
 [[nodiscard]] std::optional<at::Tensor> gate(const at::Tensor& u, const at::Tensor& v);
 
-/// op::Warp with its replicated border; `flow` in pixels of x.
-[[nodiscard]] std::optional<at::Tensor> warp(const at::Tensor& x, const at::Tensor& flow);
+/// op::Warp; `flow` in pixels of x.
+[[nodiscard]] std::optional<at::Tensor> warp(const at::Tensor& x, const at::Tensor& flow, bool zero_outside);
 
-/// op::Correlation with stride 1.
+/// op::Correlation with stride 1; with another one it is that of the subsampled operands.
 [[nodiscard]] std::optional<at::Tensor> correlation(const at::Tensor& a, const at::Tensor& b, int radius,
                                                     bool mean);
 

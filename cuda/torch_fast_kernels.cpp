@@ -46,25 +46,33 @@ UNBLUR_INLINE void add_scaled(float* y, const float* x, float factor, std::int64
   for (std::int64_t i = 0; i < n; ++i) y[i] += factor * x[i];
 }
 
-/// The four taps of a bilinear sample with a replicated border.
+/// The four taps of a bilinear sample, their weights, and the weights' change with the position.
 struct Taps {
   std::int64_t at[4];  ///< pixel numbers: upper left, upper right, lower left, lower right
-  float fx, fy;
-  bool moves_x, moves_y;  ///< the position was not clamped, so the flow has a gradient
+  float weight[4], by_x[4], by_y[4];
 };
 
 UNBLUR_INLINE Taps taps_at(const WarpShape& s, float x, float y) {
   const auto right = static_cast<float>(s.width - 1), bottom = static_cast<float>(s.height - 1);
+  // Beyond a pixel outside every tap counts 0: the clamp changes nothing there but the integer range.
+  const float margin = s.zero_outside ? 1.5F : 0.0F;
+  const bool moves_x = x >= -margin && x <= right + margin, moves_y = y >= -margin && y <= bottom + margin;
+  x = std::min(std::max(x, -margin), right + margin);
+  y = std::min(std::max(y, -margin), bottom + margin);
+  const float left = std::floor(x), top = std::floor(y), fx = x - left, fy = y - top;
   Taps t{};
-  t.moves_x = x >= 0 && x <= right;
-  t.moves_y = y >= 0 && y <= bottom;
-  x = std::min(std::max(x, 0.0F), right);
-  y = std::min(std::max(y, 0.0F), bottom);
-  const auto x0 = static_cast<std::int64_t>(x), y0 = static_cast<std::int64_t>(y);
-  const std::int64_t x1 = std::min(x0 + 1, s.width - 1), y1 = std::min(y0 + 1, s.height - 1);
-  t.at[0] = y0 * s.width + x0, t.at[1] = y0 * s.width + x1;
-  t.at[2] = y1 * s.width + x0, t.at[3] = y1 * s.width + x1;
-  t.fx = x - static_cast<float>(x0), t.fy = y - static_cast<float>(y0);
+  for (int k = 0; k < 4; ++k) {
+    const int dx = k & 1, dy = k >> 1;
+    const std::int64_t u = static_cast<std::int64_t>(left) + dx, v = static_cast<std::int64_t>(top) + dy;
+    const std::int64_t u_in = std::min(std::max<std::int64_t>(u, 0), s.width - 1),
+                       v_in = std::min(std::max<std::int64_t>(v, 0), s.height - 1);
+    t.at[k] = v_in * s.width + u_in;
+    const float seen = s.zero_outside && (u != u_in || v != v_in) ? 0.0F : 1.0F;
+    const float wx = seen * (dx == 1 ? fx : 1 - fx), wy = dy == 1 ? fy : 1 - fy;
+    t.weight[k] = wx * wy;
+    t.by_x[k] = moves_x ? seen * (dx == 1 ? wy : -wy) : 0.0F;
+    t.by_y[k] = moves_y ? (dy == 1 ? wx : -wx) : 0.0F;
+  }
   return t;
 }
 
@@ -124,8 +132,7 @@ UNBLUR_CLONES void warp_forward(const WarpShape& s, const float* x, const float*
     const Taps t = taps_at(s, static_cast<float>(p % s.width) + flow[p],
                            static_cast<float>(p / s.width) + flow[plane + p]);
     const float *a = x + t.at[0] * n, *b = x + t.at[1] * n, *c = x + t.at[2] * n, *d = x + t.at[3] * n;
-    const float wa = (1 - t.fx) * (1 - t.fy), wb = t.fx * (1 - t.fy), wc = (1 - t.fx) * t.fy,
-                wd = t.fx * t.fy;
+    const float wa = t.weight[0], wb = t.weight[1], wc = t.weight[2], wd = t.weight[3];
     for (std::int64_t i = 0; i < n; ++i) out[i] = wa * a[i] + wb * b[i] + wc * c[i] + wd * d[i];
   }
 }
@@ -136,14 +143,15 @@ UNBLUR_CLONES void warp_backward(const WarpShape& s, const float* g, const float
   for (std::int64_t p = 0; p < plane; ++p, g += n) {
     const Taps t = taps_at(s, static_cast<float>(p % s.width) + flow[p],
                            static_cast<float>(p / s.width) + flow[plane + p]);
-    add_scaled(to_x + t.at[0] * n, g, (1 - t.fx) * (1 - t.fy), n);
-    add_scaled(to_x + t.at[1] * n, g, t.fx * (1 - t.fy), n);
-    add_scaled(to_x + t.at[2] * n, g, (1 - t.fx) * t.fy, n);
-    add_scaled(to_x + t.at[3] * n, g, t.fx * t.fy, n);
-    const float ga = dot(g, x + t.at[0] * n, n), gb = dot(g, x + t.at[1] * n, n),
-                gc = dot(g, x + t.at[2] * n, n), gd = dot(g, x + t.at[3] * n, n);
-    to_flow[p] = t.moves_x ? (gb - ga) * (1 - t.fy) + (gd - gc) * t.fy : 0.0F;
-    to_flow[plane + p] = t.moves_y ? (gc - ga) * (1 - t.fx) + (gd - gb) * t.fx : 0.0F;
+    float along_x = 0, along_y = 0;
+    for (int k = 0; k < 4; ++k) {
+      if (to_x != nullptr) add_scaled(to_x + t.at[k] * n, g, t.weight[k], n);
+      const float value = dot(g, x + t.at[k] * n, n);
+      along_x += t.by_x[k] * value;
+      along_y += t.by_y[k] * value;
+    }
+    to_flow[p] = along_x;
+    to_flow[plane + p] = along_y;
   }
 }
 

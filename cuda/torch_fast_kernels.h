@@ -24,9 +24,10 @@ void gate_backward(const float* g, const float* both, float* out, std::int64_t c
 
 struct WarpShape {
   std::int64_t height, width, channels;
+  bool zero_outside = false;  ///< taps outside count 0; else the border is repeated
 };
 void warp_forward(const WarpShape& s, const float* x, const float* flow, float* out);
-/// `to_x` is added to, `to_flow` written.
+/// `to_x` is added to where it is not null, `to_flow` written.
 void warp_backward(const WarpShape& s, const float* g, const float* x, const float* flow, float* to_x,
                    float* to_flow);
 

@@ -100,16 +100,16 @@ struct Apply {
 
   Tensor operator()(const op::Warp& o) const {
     const Tensor flow = widened(in[1]) * o.flow_scale;
-    if (o.border == Border::kReplicate) {
-      if (const auto out = fast::warp(in[0], flow)) return *out;
-    }
+    if (const auto out = fast::warp(in[0], flow, o.border == Border::kZero)) return *out;
     return sample::warp(in[0], flow, o.border == Border::kZero);
   }
 
   Tensor operator()(const op::Correlation& o) const {
-    if (o.stride == 1) {
-      if (const auto out = fast::correlation(in[0], in[1], o.radius, o.mean)) return *out;
-    }
+    // Positions and displacements are multiples of the stride, so that the pixels between them play no part.
+    const auto thinned = [&](const Tensor& x) {
+      return x.slice(2, 0, std::nullopt, o.stride).slice(3, 0, std::nullopt, o.stride);
+    };
+    if (const auto out = fast::correlation(thinned(in[0]), thinned(in[1]), o.radius, o.mean)) return *out;
     return sample::correlation(widened(in[0]), widened(in[1]), o.radius, o.stride, o.mean);
   }
 

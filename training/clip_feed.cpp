@@ -2,6 +2,7 @@
 #include "clip_feed.h"
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <c10/util/ParallelGuard.h>
 
 #include <algorithm>
@@ -12,9 +13,11 @@
 #include <map>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <thread>
 #include <vector>
 
+#include "clip_windows.h"
 #include "folders.h"
 #include "rng.h"
 #include "synthesis.h"
@@ -33,6 +36,27 @@ at::Tensor turn(at::Tensor x, int symmetry) {
   return flips.empty() ? x : x.flip(flips);
 }
 
+std::vector<PairSequence> recorded_sequences(const DataConfig& config) {
+  std::vector<PairSequence> all;
+  for (const auto& root : config.sequences) {
+    const auto found = find_pairs(root, config.gamma_blur);
+    all.insert(all.end(), found.begin(), found.end());
+  }
+  return all;
+}
+
+/// Adds noise of deviation `sigma` to half of the frames [t,n,3,h,w], drawn one by one, and clips to [0,1].
+void add_noise(at::Tensor& frames, double sigma, CounterRng& rng) {
+  for (std::int64_t t = 0; t < frames.size(0); ++t) {
+    for (std::int64_t n = 0; n < frames.size(1); ++n) {
+      if (!rng.chance(0.5)) continue;
+      at::Tensor frame = frames[t][n];
+      const auto generator = at::make_generator<at::CPUGeneratorImpl>(rng.next());
+      frame.add_(at::randn(frame.sizes(), generator, frame.options()), sigma).clamp_(0, 1);
+    }
+  }
+}
+
 /// Displacements [t,2,h,w] turn with the plane they live on.
 at::Tensor turn_flow(const at::Tensor& flow, int symmetry) {
   at::Tensor x = turn(flow, symmetry);
@@ -44,12 +68,18 @@ at::Tensor turn_flow(const at::Tensor& flow, int symmetry) {
 
 }  // namespace
 
+std::int64_t batches_per_epoch(const DataConfig& config, const Phase& phase) {
+  if (!config.windows) return 0;
+  return ClipWindows(recorded_sequences(config), phase.frames, phase.batch).batches_per_epoch();
+}
+
 struct ClipFeed::Impl {
   // The pool is a window over the endless row of synthesised clips: batch i draws from the `pool` clips below
   // head(i). With reuse 1 the window is the batch itself.
   DataConfig config;
   const PhotoLibrary* photos;
   std::vector<PairSequence> sequences;
+  std::optional<ClipWindows> windows;
   Phase phase;
   std::uint64_t seed, stream;
   c10::Device device;
@@ -67,14 +97,12 @@ struct ClipFeed::Impl {
   Impl(const DataConfig& c, const PhotoLibrary* p, const Phase& ph, std::uint64_t s, std::uint64_t st,
        std::int64_t first, c10::Device d)
       : config(c), photos(p), phase(ph), seed(s), stream(st), device(d), next_batch(first) {
-    config.synthesis.frames = phase.frames;
+    config.synthesis.frames = phase.frames + 2 * config.context;
     config.synthesis.width = config.synthesis.height = phase.crop;
     pool = config.reuse > 1 ? std::llround(2 * config.reuse * phase.batch) : phase.batch;
     next_clip = head(first) - pool;
-    for (const auto& root : config.sequences) {
-      const auto found = find_pairs(root);
-      sequences.insert(sequences.end(), found.begin(), found.end());
-    }
+    sequences = recorded_sequences(config);
+    if (config.windows) windows.emplace(sequences, phase.frames, phase.batch);
     // Synthesis on a GPU would fight the trainer for it from several threads; one is enough there.
     const int count = std::max(1, config.workers);
     for (int i = 0; i < count; ++i) workers.emplace_back([this] { work(); });
@@ -85,8 +113,15 @@ struct ClipFeed::Impl {
            static_cast<std::int64_t>(std::floor(static_cast<double>(batch) * phase.batch / config.reuse));
   }
 
+  /// Clip `number` of the row; a clip without pictures where a batch has fewer.
   Clip make(std::int64_t number) const {
     const std::uint64_t index = (stream << 40) + static_cast<std::uint64_t>(number);
+    if (windows) {
+      const auto w = windows->at(seed, number / phase.batch, static_cast<int>(number % phase.batch));
+      if (!w) return {};
+      return load_window(sequences[w->sequence], w->first, phase.frames, config.context, phase.crop, seed,
+                         index);
+    }
     const bool recorded = !sequences.empty() && CounterRng(seed, index, 3000).chance(config.sequence_share);
     if (recorded || photos == nullptr) return draw_pair_clip(sequences, config.synthesis, seed, index);
     return synthesise(config.synthesis, *photos, seed, index, device);
@@ -140,7 +175,9 @@ struct ClipFeed::Impl {
     });
     waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (failure) std::rethrow_exception(failure);
-    for (const auto n : wanted) out.push_back(clips.at(n));
+    for (const auto n : wanted) {
+      if (const Clip& clip = clips.at(n); clip.blurred.defined()) out.push_back(clip);
+    }
     ++next_batch;
     clips.erase(clips.begin(), clips.lower_bound(head(next_batch) - pool));
     lock.unlock();
@@ -177,8 +214,10 @@ ClipBatch ClipFeed::next() {
   const auto picture = [](const std::vector<at::Tensor>& parts) {
     return at::stack(parts, 1).to(at::kFloat).div_(255.0);
   };
-  return {picture(blurred).to(impl_->device), picture(sharp).to(impl_->device),
-          at::stack(flow, 1).to(impl_->device), at::stack(valid, 1).to(impl_->device)};
+  at::Tensor inputs = picture(blurred);
+  if (impl_->config.input_noise > 0) add_noise(inputs, impl_->config.input_noise / 2, rng);
+  return {inputs.to(impl_->device), picture(sharp).to(impl_->device), at::stack(flow, 1).to(impl_->device),
+          at::stack(valid, 1).to(impl_->device), impl_->config.context};
 }
 
 double ClipFeed::waited_seconds() const {

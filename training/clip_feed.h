@@ -11,6 +11,9 @@
 
 namespace unblur {
 
+/// Batches until every window has been shown, where clips are windows; else 0.
+[[nodiscard]] std::int64_t batches_per_epoch(const DataConfig& config, const Phase& phase);
+
 class ClipFeed {
  public:
   /// A feed of batches of one shape. `stream` separates stages and phases; `first` is the number of the first

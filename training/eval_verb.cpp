@@ -32,7 +32,7 @@ Evaluation evaluate(const EvalArguments& a, const Restorer& restorer, int replic
   Replicas replicas(replica_count);
   const EvaluationWork work{.replicas = replicas,
                             .progress = [&](int done) { progress.show(fmt::format("{} sequences", done)); }};
-  ScoreOptions options{.ssim = !a.no_ssim};
+  ScoreOptions options{.ssim = !a.no_ssim, .paper = a.protocol == "paper"};
   const auto set = [&](int left_out, int border) {
     options.left_out = a.left_out >= 0 ? a.left_out : left_out;
     options.border = a.border >= 0 ? a.border : border;
@@ -42,7 +42,7 @@ Evaluation evaluate(const EvalArguments& a, const Restorer& restorer, int replic
     return evaluate_sharp(restorer, a.sharp, a.frames, options);
   }
   if (!a.pairs.empty()) {
-    set(0, kRecordedBorder);
+    set(0, a.protocol == "paper" ? 0 : kRecordedBorder);
     return evaluate_pairs(restorer, a.pairs, options, work);
   }
   set(kFramesLeftOut, 0);
@@ -73,10 +73,17 @@ CLI::App* add_eval_verb(CLI::App& app, EvalArguments& a) {
       ->type_name("DIR");
   verb->add_option("--sharp", a.sharp, "Sharp in, sharp out: pictures that shall stay as they are")
       ->type_name("DIR");
+  verb->add_option(
+          "--protocol", a.protocol,
+          "plain, or paper: beside it the numbers of PVDNet's tables (frames cropped to multiples of 4, "
+          "first frames left out, 16 px cropped, aligned, luminance)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"plain", "paper"}));
   verb->add_option("--frames", a.frames, "With --sharp: only the first N")->check(CLI::Range(1, 1000000));
   verb->add_option("--left-out", a.left_out, "Frames at the start that do not count (2 for --photos, else 0)")
       ->check(CLI::Range(0, 1000));
-  verb->add_option("--border", a.border, "Pixels at the edge that do not count (8 for --pairs, else 0)")
+  verb->add_option("--border", a.border,
+                   "Pixels at the edge that do not count (8 for --pairs, else and by paper 0)")
       ->check(CLI::Range(0, 1000));
   verb->add_option("--device", a.device, "auto, cpu, cuda, cuda:N")->capture_default_str();
   verb->add_option("--threads", a.threads, "Processor threads; 0 = all")->check(CLI::Range(0, 1024));
@@ -106,7 +113,7 @@ void run_eval(const EvalArguments& a) {
       a, a.results.empty() ? network_restorer(a.model, device) : stored_restorer(a.results), replicas);
   const std::string subject = a.results.empty() ? a.model.string() : a.results.string();
   fmt::print("{} on {}\n{}", subject, a.results.empty() ? describe_compute(device, false) : "stored results",
-             evaluation.table(/*every_sequence=*/true));
+             evaluation.table(/*every_sequence=*/true) + evaluation.aligned_table(/*every_sequence=*/true));
   if (a.json.empty()) return;
   std::ofstream file(a.json, std::ios::trunc);
   file << evaluation.json(subject) << '\n';

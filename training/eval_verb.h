@@ -13,7 +13,7 @@ namespace unblur {
 struct EvalArguments {
   std::filesystem::path model, results, pairs, sharp, json;
   std::vector<std::string> photos, exclude;
-  std::string device = "auto";
+  std::string device = "auto", protocol = "plain";
   int clips = 60, frames = 0, left_out = -1, border = -1, threads = 0;
   bool no_ssim = false, quiet = false;
 };

@@ -41,6 +41,28 @@ struct Interleaved {
 
 double psnr_of(const SquaredError& e) { return std::min(e.psnr(), kExactPsnr); }
 
+void add(Quality& sum, const Quality& q) {
+  sum.psnr += std::min(q.psnr, kExactPsnr);
+  sum.ssim += q.ssim;
+}
+
+/// The authors' test program drops rows at the bottom and columns at the right that its network cannot use.
+at::Tensor as_published(const at::Tensor& frames) {
+  constexpr std::int64_t kMultiple = 4;
+  return frames.slice(2, 0, frames.size(2) / kMultiple * kMultiple)
+      .slice(3, 0, frames.size(3) / kMultiple * kMultiple);
+}
+
+/// One sequence restored and scored.
+NamedScore scored(std::string name, int bin, const Restorer& restorer, at::Tensor input, at::Tensor truth,
+                  const ScoreOptions& options) {
+  if (options.paper) input = as_published(input), truth = as_published(truth);
+  at::Tensor output = restorer(name, input);
+  if (options.paper) output = as_published(output);  // stored results have the size of the files
+  const Score score = score_frames(input, output, truth, options);
+  return {std::move(name), bin, score};
+}
+
 std::vector<fs::path> pictures_in(const fs::path& folder) {
   std::vector<fs::path> files;
   std::error_code failed;
@@ -93,16 +115,24 @@ std::string row(const std::string& name, const Score& s) {
 nlohmann::json to_json(const Score& s) {
   const double n = std::max(s.frames, 1);
   const auto finite = [](double v) { return std::isfinite(v) ? nlohmann::json(v) : nlohmann::json(nullptr); };
-  return {{"frames", s.frames},
-          {"sequences", s.sequences},
-          {"pooled_psnr_input", finite(s.input.psnr())},
-          {"pooled_psnr_output", finite(s.output.psnr())},
-          {"pooled_gain", finite(s.pooled_gain())},
-          {"mean_psnr_input", s.psnr_input / n},
-          {"mean_psnr_output", s.psnr_output / n},
-          {"mean_gain", s.mean_gain()},
-          {"ssim_input", s.ssim_input / n},
-          {"ssim_output", s.ssim_output / n}};
+  nlohmann::json out{{"frames", s.frames},
+                     {"sequences", s.sequences},
+                     {"pooled_psnr_input", finite(s.input.psnr())},
+                     {"pooled_psnr_output", finite(s.output.psnr())},
+                     {"pooled_gain", finite(s.pooled_gain())},
+                     {"mean_psnr_input", s.psnr_input / n},
+                     {"mean_psnr_output", s.psnr_output / n},
+                     {"mean_gain", s.mean_gain()},
+                     {"ssim_input", s.ssim_input / n},
+                     {"ssim_output", s.ssim_output / n}};
+  if (const AlignedScore& a = s.aligned; a.frames > 0) {
+    out["paper"] = {{"frames", a.frames},
+                    {"psnr_input", a.input.psnr / a.frames},
+                    {"psnr_output", a.output.psnr / a.frames},
+                    {"ssim_input", a.input.ssim / a.frames},
+                    {"ssim_output", a.output.ssim / a.frames}};
+  }
+  return out;
 }
 
 /// Scores 0 to count - 1, made side by side, in the order of their numbers.
@@ -124,11 +154,19 @@ Evaluation evaluate_all(std::int64_t count, const EvaluationWork& work,
 
 }  // namespace
 
+AlignedScore& AlignedScore::operator+=(const AlignedScore& o) {
+  input.psnr += o.input.psnr, input.ssim += o.input.ssim;
+  output.psnr += o.output.psnr, output.ssim += o.output.ssim;
+  frames += o.frames;
+  return *this;
+}
+
 Score& Score::operator+=(const Score& o) {
   input += o.input, output += o.output;
   psnr_input += o.psnr_input, psnr_output += o.psnr_output;
   ssim_input += o.ssim_input, ssim_output += o.ssim_output;
   frames += o.frames, sequences += o.sequences;
+  aligned += o.aligned;
   return *this;
 }
 
@@ -150,6 +188,12 @@ Score score_frames(const at::Tensor& input, const at::Tensor& output, const at::
       score.ssim_output += ssim(out.view(), aim.view(), options.border);
     }
     ++score.frames;
+  }
+  for (std::int64_t t = 1; options.paper && t < truth.size(0); ++t) {
+    const Interleaved in(input[t]), out(output[t]), aim(truth[t]);
+    add(score.aligned.input, aligned_quality(aim.view(), in.view()).quality);
+    add(score.aligned.output, aligned_quality(aim.view(), out.view()).quality);
+    ++score.aligned.frames;
   }
   return score;
 }
@@ -182,6 +226,25 @@ std::string Evaluation::table(bool every_sequence) const {
   return text + row("all", total());
 }
 
+std::string Evaluation::aligned_table(bool every_sequence) const {
+  const AlignedScore all = total().aligned;
+  if (all.frames == 0) return "";
+  std::string text = fmt::format(
+      "\nprotocol of PVDNet's authors: luminance, aligned, 16 px cropped, first frames left out\n"
+      "{:<28} {:>5} {:>8} {:>8} {:>7}   {:<6} {}\n",
+      "sequence", "count", "PSNR in", "out", "gain", "SSIM", "");
+  const auto line = [](const std::string& name, const AlignedScore& s) {
+    const double n = std::max(1, s.frames);
+    return fmt::format("{:<28} {:>5} {:>8.3f} {:>8.3f} {:>+7.3f}   {:.4f} {:.4f}\n", name, s.frames,
+                       s.input.psnr / n, s.output.psnr / n, (s.output.psnr - s.input.psnr) / n,
+                       s.input.ssim / n, s.output.ssim / n);
+  };
+  for (const auto& s : sequences_) {
+    if (every_sequence) text += line(s.name, s.score.aligned);
+  }
+  return text + line("all", all);
+}
+
 std::string Evaluation::json(const std::string& subject) const {
   nlohmann::json out{
       {"schema", 1}, {"tool", "unblur-train"}, {"verb", "eval"}, {"subject", subject}, {"ok", true}};
@@ -205,11 +268,11 @@ Restorer network_restorer(const fs::path& path, c10::Device device) {
   } else {
     model = read_model(path);
   }
-  const int multiple = model.info.size_multiple;
+  const ModelInfo info = model.info;
   const auto net = std::make_shared<TorchGraph>(std::move(model.graph), model.parameters,
                                                 at::TensorOptions().dtype(at::kFloat).device(device));
-  return [net, multiple, device](const std::string&, const at::Tensor& frames) {
-    return restore_clip(*net, frames, multiple, device);
+  return [net, info, device](const std::string&, const at::Tensor& frames) {
+    return restore_clip(*net, frames, info, device);
   };
 }
 
@@ -237,8 +300,7 @@ Evaluation evaluate_validation(const Restorer& restorer, const PhotoLibrary& pho
   return evaluate_all(clips, work, [&](std::int64_t i) {
     const Clip clip = validation_clip(photos, static_cast<int>(i));
     const std::string name = fmt::format("clip_{:02}", i);
-    return NamedScore{name, clip.bin,
-                      score_frames(clip.blurred, restorer(name, clip.blurred), clip.sharp, options)};
+    return scored(name, clip.bin, restorer, clip.blurred, clip.sharp, options);
   });
 }
 
@@ -248,8 +310,8 @@ Evaluation evaluate_pairs(const Restorer& restorer, const fs::path& root, const 
   return evaluate_all(std::ssize(sequences), work, [&](std::int64_t i) {
     const PairSequence& sequence = sequences[static_cast<std::size_t>(i)];
     const Clip clip = load_pairs(sequence);
-    return NamedScore{sequence.name, stored_bin(root / sequence.name),
-                      score_frames(clip.blurred, restorer(sequence.name, clip.blurred), clip.sharp, options)};
+    return scored(sequence.name, stored_bin(root / sequence.name), restorer, clip.blurred, clip.sharp,
+                  options);
   });
 }
 
@@ -261,8 +323,7 @@ Evaluation evaluate_sharp(const Restorer& restorer, const fs::path& folder, int 
     files.resize(static_cast<std::size_t>(frames));
   const at::Tensor pictures = read_pictures(files);
   Evaluation evaluation;
-  const std::string name = folder.filename().string();
-  evaluation.add({name, -1, score_frames(pictures, restorer(name, pictures), pictures, options)});
+  evaluation.add(scored(folder.filename().string(), -1, restorer, pictures, pictures, options));
   return evaluation;
 }
 

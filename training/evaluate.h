@@ -10,6 +10,7 @@
 
 #include "clip_plan.h"
 #include "media/metrics.h"
+#include "media/paper_metrics.h"
 #include "replicas.h"
 #include "torch_graph.h"
 
@@ -19,6 +20,15 @@ struct ScoreOptions {
   int left_out = 0;  ///< frames at the start of every sequence; a shorter sequence keeps its last frame
   int border = 0;    ///< px that do not count
   bool ssim = true;
+  bool paper = false;  ///< beside these, the protocol of PVDNet's authors (AlignedScore)
+};
+
+/// Sums of aligned_quality over all frames but the first of every sequence; their mean over everything is
+/// what the authors' tables show.
+struct AlignedScore {
+  Quality input, output;
+  int frames = 0;
+  AlignedScore& operator+=(const AlignedScore& o);
 };
 
 /// Sums over the frames of one or several sequences.
@@ -27,6 +37,7 @@ struct Score {
   double psnr_input = 0, psnr_output = 0;  ///< sums over frames, dB; an exact frame counts as kExactPsnr
   double ssim_input = 0, ssim_output = 0;  ///< sums over frames
   int frames = 0, sequences = 0;
+  AlignedScore aligned;  ///< where asked for
   Score& operator+=(const Score& o);
   [[nodiscard]] double pooled_gain() const { return output.psnr() - input.psnr(); }
   [[nodiscard]] double mean_gain() const { return frames > 0 ? (psnr_output - psnr_input) / frames : 0; }
@@ -51,6 +62,8 @@ class Evaluation {
   [[nodiscard]] Score bin(int b) const;
   [[nodiscard]] Score total() const;
   [[nodiscard]] std::string table(bool every_sequence) const;  ///< for people
+  /// The same of the aligned scores; empty where there are none.
+  [[nodiscard]] std::string aligned_table(bool every_sequence) const;
   [[nodiscard]] std::string json(const std::string& subject) const;
 
  private:

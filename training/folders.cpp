@@ -21,7 +21,8 @@ constexpr std::uint64_t kPairStream = 20;
 std::map<std::string, fs::path> pictures_in(const fs::path& folder) {
   std::map<std::string, fs::path> found;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_regular_file() && is_image_name(entry.path()))
+    const bool hidden = entry.path().filename().string().starts_with('.');  // "._NAME" beside NAME
+    if (!hidden && entry.is_regular_file() && is_image_name(entry.path()))
       found[entry.path().stem().string()] = entry.path();
   }
   return found;

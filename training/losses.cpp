@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include "torch_ops.h"
+
 namespace unblur {
 namespace {
 
@@ -56,6 +58,18 @@ EndPointError end_point_error(const at::Tensor& flow, const FlowTruth& truth) {
   };
   const at::Tensor detached = flow.detach();
   return {total(detached), total(at::zeros_like(detached)), truth.mask.sum().item<double>()};
+}
+
+BlurInvariantTerm blur_invariant_term(const at::Tensor& flow, const at::Tensor& sharp_previous,
+                                      const at::Tensor& sharp_current) {
+  const op::Warp warp{.border = Border::kZero};
+  const auto along_flow = [&](const at::Tensor& x, const at::Tensor& f) {
+    return apply_op(warp, std::vector<at::Tensor>{x, f}, {});
+  };
+  const at::Tensor mask = along_flow(at::ones_like(sharp_previous.narrow(1, 0, 1)), flow.detach()).detach();
+  const at::Tensor warped = along_flow(sharp_previous, flow);
+  const auto channels = static_cast<double>(sharp_previous.size(1));
+  return {(warped - mask * sharp_current).square().sum() / (mask.sum() * channels), warped, mask};
 }
 
 at::Tensor warp(const at::Tensor& picture, const at::Tensor& flow) {

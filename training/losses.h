@@ -48,6 +48,18 @@ struct EndPointError {
 };
 [[nodiscard]] EndPointError end_point_error(const at::Tensor& flow, const FlowTruth& truth);
 
+/// One combination of the blur-invariant loss of PVDNet (Son et al. 2021, equation 1, as their code computes
+/// it): the sharp previous frame, brought along the flow with zeros outside, against the sharp current one
+/// where that was inside; sum of squares over sum of the mask. `flow` was estimated from blurred or sharp
+/// frames.
+struct BlurInvariantTerm {
+  at::Tensor loss;    ///< scalar
+  at::Tensor warped;  ///< [n,3,h,w]
+  at::Tensor mask;    ///< [n,1,h,w], the share of the taps inside
+};
+[[nodiscard]] BlurInvariantTerm blur_invariant_term(const at::Tensor& flow, const at::Tensor& sharp_previous,
+                                                    const at::Tensor& sharp_current);
+
 /// Backward warp, bilinear, clamped at the border: out(y,x) = in(y + flow_y, x + flow_x).
 [[nodiscard]] at::Tensor warp(const at::Tensor& picture, const at::Tensor& flow);
 

@@ -39,6 +39,14 @@ at::Tensor orthogonalise(const at::Tensor& matrix) {
   return tall ? x.t() : x;
 }
 
+RectifiedStep rectified_step(double t, double beta1, double beta2) {
+  const double power = std::pow(beta2, t), limit = 2 / (1 - beta2) - 1;
+  const double rho = limit - 2 * t * power / (1 - power), momentum = 1 / (1 - std::pow(beta1, t));
+  if (rho < 5) return {.divided = false, .factor = momentum};
+  const double rectified = (1 - power) * (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho);
+  return {.divided = true, .factor = momentum * std::sqrt(rectified)};
+}
+
 Optimiser::Optimiser(std::vector<TrainedParameter> parameters, const OptimiserConfig& config)
     : parameters_(std::move(parameters)), slots_(parameters_.size()), config_(config) {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -47,7 +55,7 @@ Optimiser::Optimiser(std::vector<TrainedParameter> parameters, const OptimiserCo
                        "' is no matrix and cannot be trained with Muon");
     }
     slots_[i].first = at::zeros_like(parameters_[i].value);
-    if (parameters_[i].rule == UpdateRule::kAdamW) slots_[i].second = at::zeros_like(parameters_[i].value);
+    if (parameters_[i].rule != UpdateRule::kMuon) slots_[i].second = at::zeros_like(parameters_[i].value);
   }
 }
 
@@ -65,10 +73,17 @@ double Optimiser::step(double rate_factor) {
     if (!p.value.grad().defined()) continue;
     const at::Tensor gradient = clip < 1.0 ? p.value.grad() * clip : p.value.grad();
     ++slots_[i].steps;
-    if (p.rule == UpdateRule::kMuon) {
-      muon_update(p, slots_[i], gradient, rate_factor * p.rate_scale * config_.muon_rate);
-    } else {
-      adam_update(p, slots_[i], gradient, rate_factor * p.rate_scale * config_.adam_rate);
+    const double factor = rate_factor * p.rate_scale;
+    switch (p.rule) {
+      case UpdateRule::kMuon:
+        muon_update(p, slots_[i], gradient, factor * config_.muon_rate);
+        break;
+      case UpdateRule::kAdamW:
+        adam_update(p, slots_[i], gradient, factor * config_.adam_rate);
+        break;
+      case UpdateRule::kRAdam:
+        radam_update(p, slots_[i], gradient, factor * config_.adam_rate);
+        break;
     }
   }
   return norm;
@@ -94,6 +109,21 @@ void Optimiser::adam_update(const TrainedParameter& p, Slot& slot, const at::Ten
   at::Tensor value = p.value;
   if (config_.weight_decay > 0) value.mul_(1 - rate * config_.weight_decay);
   value.addcdiv_(slot.first, (slot.second / correct2).sqrt_().add_(config_.adam_eps), -rate / correct1);
+}
+
+void Optimiser::radam_update(const TrainedParameter& p, Slot& slot, const at::Tensor& gradient,
+                             double rate) const {
+  slot.first.lerp_(gradient, 1 - config_.adam_beta1);
+  slot.second.mul_(config_.adam_beta2).addcmul_(gradient, gradient, 1 - config_.adam_beta2);
+  const RectifiedStep step =
+      rectified_step(static_cast<double>(slot.steps), config_.adam_beta1, config_.adam_beta2);
+  at::Tensor value = p.value;
+  if (config_.weight_decay > 0) value.mul_(1 - rate * config_.weight_decay);
+  if (step.divided) {
+    value.addcdiv_(slot.first, slot.second.sqrt().add_(config_.adam_eps), -rate * step.factor);
+  } else {
+    value.sub_(slot.first, rate * step.factor);
+  }
 }
 
 void Optimiser::set_gradient(std::size_t i, const at::Tensor& gradient) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Muon for convolution weights and AdamW for everything else, in one object with one gradient clip, and the
+// Muon, AdamW and RAdam, each for its own parameters, in one object with one gradient clip, and the
 // exponential moving average of the weights.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace unblur {
 
-enum class UpdateRule : std::uint8_t { kMuon, kAdamW };
+enum class UpdateRule : std::uint8_t { kMuon, kAdamW, kRAdam };
 
 struct TrainedParameter {
   std::string name;
@@ -21,8 +21,10 @@ struct TrainedParameter {
 };
 
 struct OptimiserConfig {
+  /// kMuon: for convolution weights, AdamW for the rest. Otherwise this rule for everything.
+  UpdateRule rule = UpdateRule::kMuon;
   double muon_rate = 5e-3, muon_momentum = 0.95;
-  double adam_rate = 1e-3, adam_beta1 = 0.9, adam_beta2 = 0.99, adam_eps = 1e-8;
+  double adam_rate = 1e-3, adam_beta1 = 0.9, adam_beta2 = 0.99, adam_eps = 1e-8;  ///< and of RAdam
   double weight_decay = 0.0;
   double clip_norm = 1.0;  ///< of all gradients together; 0 = none
 };
@@ -31,6 +33,16 @@ struct OptimiserConfig {
 /// with (a, b, c) = (3.4445, -4.7750, 2.0315) after division by the Frobenius norm (Jordan et al. 2024).
 /// Singular values land in about [0.7, 1.2]. `matrix` is [rows, columns].
 [[nodiscard]] at::Tensor orthogonalise(const at::Tensor& matrix);
+
+/// Rectified Adam (Liu et al. 2020) as PVDNet's authors use it: with rho_inf = 2 / (1 - beta2) - 1 and rho =
+/// rho_inf - 2 t beta2^t / (1 - beta2^t), the step of update t is rate / (1 - beta1^t) times the momentum: as
+/// it is while rho < 5, then divided by (sqrt(second moment) + eps) and times
+/// sqrt((1 - beta2^t) (rho - 4)(rho - 2) rho_inf / ((rho_inf - 4)(rho_inf - 2) rho)).
+struct RectifiedStep {
+  bool divided = false;
+  double factor = 0;  ///< of the rate
+};
+[[nodiscard]] RectifiedStep rectified_step(double t, double beta1, double beta2);
 
 class Optimiser {
  public:
@@ -56,6 +68,7 @@ class Optimiser {
   };
   void muon_update(const TrainedParameter& p, Slot& slot, const at::Tensor& gradient, double rate) const;
   void adam_update(const TrainedParameter& p, Slot& slot, const at::Tensor& gradient, double rate) const;
+  void radam_update(const TrainedParameter& p, Slot& slot, const at::Tensor& gradient, double rate) const;
 
   std::vector<TrainedParameter> parameters_;
   std::vector<Slot> slots_;

@@ -5,22 +5,28 @@
 
 #include <algorithm>
 
+#include "value_range.h"
+
 namespace unblur {
 namespace {
 
-at::Tensor padded(const at::Tensor& frame, std::int64_t multiple) {
-  const auto up = [&](std::int64_t n) { return (n + multiple - 1) / multiple * multiple - n; };
+at::Tensor padded(const at::Tensor& frame, const ModelInfo& info) {
+  const std::int64_t multiple = info.size_multiple, least = info.min_size;
+  const auto up = [&](std::int64_t n) {
+    return (std::max(n, least) + multiple - 1) / multiple * multiple - n;
+  };
   return at::replication_pad2d(frame, {0, up(frame.size(3)), 0, up(frame.size(2))});
 }
 
 }  // namespace
 
-torch::Tensor restore_clip(const TorchGraph& net, const torch::Tensor& frames, int size_multiple,
+torch::Tensor restore_clip(const TorchGraph& net, const torch::Tensor& frames, const ModelInfo& info,
                            c10::Device device) {
   const at::NoGradGuard no_grad;
   const std::int64_t count = frames.size(0), h = frames.size(2), w = frames.size(3);
+  const ValueRange range{info.range_low, info.range_high};
   const auto picture = [&](std::int64_t t) {
-    return padded(frames[t].unsqueeze(0).to(device).to(at::kFloat).div_(255.0), size_multiple);
+    return padded(range.to_network(frames[t].unsqueeze(0).to(device).to(at::kFloat).div_(255.0)), info);
   };
   TorchWanted wanted = net.everything();
   wanted.outputs = {"frame"};
@@ -34,7 +40,7 @@ torch::Tensor restore_clip(const TorchGraph& net, const torch::Tensor& frames, i
     }
     TorchStep step = net.forward(inputs, states, wanted);
     states = std::move(step.states);
-    const at::Tensor frame = step.outputs.at("frame")[0].slice(1, 0, h).slice(2, 0, w);
+    const at::Tensor frame = range.from_network(step.outputs.at("frame"))[0].slice(1, 0, h).slice(2, 0, w);
     out.push_back(frame.clamp(0, 1).mul(255).round().to(at::kByte).cpu());
   }
   return at::stack(out);

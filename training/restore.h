@@ -2,14 +2,15 @@
 // A clip through a network on LibTorch, as a user would get it: 8-bit frames in and out.
 #pragma once
 
+#include "graph/model.h"
 #include "torch_graph.h"
 
 namespace unblur {
 
 /// Restores frames uint8 [t,3,h,w] one after the other with carried states, without gradients. Frames are
-/// padded by replication to a multiple of `size_multiple`; a next frame that is asked for beyond the end is
-/// the last one. Returns uint8 [t,3,h,w] on the CPU.
+/// padded by replication to the sizes that `info` asks for and brought into its value range; a neighbour that
+/// is asked for beyond the end is the last frame. Returns uint8 [t,3,h,w] on the CPU.
 [[nodiscard]] torch::Tensor restore_clip(const TorchGraph& net, const torch::Tensor& frames,
-                                         int size_multiple, c10::Device device);
+                                         const ModelInfo& info, c10::Device device);
 
 }  // namespace unblur

@@ -2,7 +2,9 @@
 #include "schedule.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numbers>
 
 #include "graph/error.h"
 
@@ -27,6 +29,21 @@ double RateSchedule::factor(std::int64_t i, std::int64_t total) const noexcept {
   const double hold = constant_share * n;
   const double down = at < hold ? 1.0 : (n - at) / (n - hold);
   return std::min(up, down);
+}
+
+double RateSchedule::after_updates(std::int64_t done) const noexcept {
+  const auto n = static_cast<double>(done), whole = static_cast<double>(span);
+  if (shape == RateShape::kSteps) return n <= whole * 2 / 3 ? 1.0 : 0.25;
+  constexpr std::array kTwelfths{1, 2, 3, 3, 3};
+  double begin = 0, length = 0, next = 0;
+  for (const int part : kTwelfths) {
+    const double restart = next > 0 ? next + 1 : 0;
+    if (restart > n) break;
+    begin = restart;
+    length = whole * part / 12;
+    next += length;
+  }
+  return lowest + (1 - lowest) * (1 + std::cos(std::numbers::pi * (n - begin) / length)) / 2;
 }
 
 std::size_t phase_index(const std::vector<Phase>& phases, std::int64_t i, std::int64_t total) {

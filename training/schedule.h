@@ -18,11 +18,23 @@ struct Phase {
   [[nodiscard]] double pixels() const noexcept { return static_cast<double>(batch) * frames * crop * crop; }
 };
 
+enum class RateShape : std::uint8_t {
+  kHold,            ///< warm-up, constant, linear to zero; counts iterations
+  kCosineRestarts,  ///< "CA" of PVDNet's authors: five cosine segments; counts updates
+  kSteps            ///< "LD": a quarter of the rate after two thirds; counts updates
+};
+
 struct RateSchedule {
-  std::int64_t warm_up = 200;    ///< iterations from zero to the full rate
-  double constant_share = 0.45;  ///< of all iterations at the full rate; then linear to zero
-  /// Factor in [0, 1] of iteration `i` of `total`; the warm-up is at most a tenth of the run.
+  RateShape shape = RateShape::kHold;
+  std::int64_t warm_up = 200;    ///< kHold: iterations from zero to the full rate
+  double constant_share = 0.45;  ///< kHold: of all iterations at the full rate; then linear to zero
+  std::int64_t span = 600'000;   ///< the others: updates that the shape is laid out for
+  double lowest = 1e-3;          ///< kCosineRestarts: factor at the end of a segment
+  /// kHold: factor in [0, 1] of iteration `i` of `total`; the warm-up is at most a tenth of the run.
   [[nodiscard]] double factor(std::int64_t i, std::int64_t total) const noexcept;
+  /// The others: factor after `done` completed updates. Segments of the cosine are span/12, span/6 and three
+  /// of span/4 long; all but the first begin one update later than that.
+  [[nodiscard]] double after_updates(std::int64_t done) const noexcept;
 };
 
 /// Index of the phase that iteration `i` of `total` belongs to.

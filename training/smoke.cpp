@@ -57,9 +57,10 @@ TrainConfig smoke_config(TrainConfig config) {
   config.data.reuse = 1;
   config.data.sequences.clear();
   config.data.sequence_share = 0;
-  config.motion.iterations = 2;
+  config.data.windows = false;
+  if (config.motion.share > 0 || config.motion.iterations > 0) config.motion.iterations = 2;
   config.motion.phase = {.share = 1, .batch = 2, .frames = 3, .crop = 64};
-  config.joint.iterations = 2;
+  if (config.joint.iterations > 0) config.joint.iterations = 2;
   config.joint.phases = {{.share = 1, .batch = 1, .frames = 5, .crop = 64}};
   config.joint.half_from = 0.5;
   config.joint.loss.temporal_from = 0.5;

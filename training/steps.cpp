@@ -9,6 +9,8 @@
 #include <cmath>
 #include <iterator>
 
+#include "networks/networks.h"
+
 namespace unblur {
 namespace {
 
@@ -59,12 +61,12 @@ class HalfWeights {
   TorchTensors full_;
 };
 
-TorchTensors inputs_at(const TorchGraph& net, const ClipBatch& batch, std::int64_t t) {
+TorchTensors inputs_at(const TorchGraph& net, const ClipBatch& batch, std::int64_t t, ValueRange range) {
   TorchTensors inputs;
   for (const Value v : net.graph().inputs()) {
     const auto& input = std::get<op::Input>(net.graph().node(v).op);
-    const std::int64_t at = std::clamp<std::int64_t>(t + input.frame_offset, 0, batch.frames() - 1);
-    inputs[input.name] = batch.blurred[at];
+    const std::int64_t at = std::clamp<std::int64_t>(t + input.frame_offset, 0, batch.blurred.size(0) - 1);
+    inputs[input.name] = range.to_network(batch.blurred[at]);
   }
   return inputs;
 }
@@ -89,6 +91,7 @@ struct Part {
   TorchTensors states;
   at::Tensor previous;  ///< output of the frame before
   std::vector<at::Tensor> gradients;
+  double segment_loss = 0;
   StepReport report;
 };
 
@@ -102,7 +105,7 @@ std::vector<Part> split(const ClipBatch& batch, int wanted) {
     p.size = clips * (i + 1) / count - p.first;
     p.share = static_cast<double>(p.size) / static_cast<double>(clips);
     const auto cut = [&](const at::Tensor& x) { return x.narrow(1, p.first, p.size); };
-    p.clips = {cut(batch.blurred), cut(batch.sharp), cut(batch.flow), cut(batch.valid)};
+    p.clips = {cut(batch.blurred), cut(batch.sharp), cut(batch.flow), cut(batch.valid), batch.context};
   }
   return parts;
 }
@@ -114,35 +117,104 @@ FlowTruth truth_at(const ClipBatch& whole, std::int64_t t, double limit) {
   return {flow, whole.valid[t] * slow};
 }
 
-/// The part's clips of it at the scale of `map`.
+/// The part's clips of it at the scale of `map`, once for each combination that was stacked.
 FlowTruth truth_like(const Part& part, const FlowTruth& whole, const at::Tensor& map) {
-  return part_of(reduce_flow(whole, static_cast<int>(map.size(2)), static_cast<int>(map.size(3))), part.first,
-                 part.size);
+  const FlowTruth truth =
+      part_of(reduce_flow(whole, static_cast<int>(map.size(2)), static_cast<int>(map.size(3))), part.first,
+              part.size);
+  const std::int64_t stacked = map.size(0) / part.size;
+  if (stacked == 1) return truth;
+  return {truth.flow.repeat({stacked, 1, 1, 1}), truth.mask.repeat({stacked, 1, 1, 1}),
+          truth.count * stacked};
 }
 
-/// Loss of the outputs "flow" and "flow_coarse" of a frame; counts end-point errors.
-at::Tensor flow_losses(const TorchTensors& outputs, const FlowTruth& truth, Part& part) {
-  const at::Tensor fine = outputs.at("flow").to(at::kFloat),
-                   coarse = outputs.at("flow_coarse").to(at::kFloat);
-  const FlowTruth truth8 = truth_like(part, truth, fine);
-  part.report.epe += end_point_error(fine, truth8);
-  return motion_loss(fine, truth8) + motion_loss(coarse, truth_like(part, truth, coarse));
+/// Loss of all flow outputs of a frame; counts end-point errors of the finest.
+at::Tensor truth_losses(const Graph& graph, const TorchTensors& outputs, const FlowTruth& whole, Part& part) {
+  at::Tensor total;
+  for (const std::string& name : motion_outputs(graph)) {
+    const at::Tensor flow = outputs.at(name).to(at::kFloat);
+    const FlowTruth truth = truth_like(part, whole, flow);
+    if (name == "flow") part.report.epe += end_point_error(flow, truth);
+    const at::Tensor loss = motion_loss(flow, truth);
+    total = total.defined() ? total + loss : loss;
+  }
+  return total;
+}
+
+/// Neighbouring frames; several combinations of blurred and sharp are stacked along the batch.
+struct FramePairs {
+  at::Tensor previous, current;
+};
+
+FramePairs pairs_at(const Part& part, std::int64_t t, PairPictures pictures) {
+  const ClipBatch& c = part.clips;
+  if (pictures == PairPictures::kBlurred) return {c.blurred[t - 1], c.blurred[t]};
+  if (pictures == PairPictures::kAll) {  // the previous frame's kind first: bb, bs, sb, ss
+    return {at::cat({c.blurred[t - 1], c.blurred[t - 1], c.sharp[t - 1], c.sharp[t - 1]}),
+            at::cat({c.blurred[t], c.sharp[t], c.blurred[t], c.sharp[t]})};
+  }
+  std::vector<at::Tensor> previous, current;
+  for (std::int64_t i = 0; i < part.size; ++i) {
+    const std::int64_t combination = (part.first + i + t) % 4;
+    previous.push_back((combination / 2 == 0 ? c.blurred : c.sharp)[t - 1][i]);
+    current.push_back((combination % 2 == 0 ? c.blurred : c.sharp)[t][i]);
+  }
+  return {at::stack(previous), at::stack(current)};
+}
+
+TorchTensors flow_inputs(const Graph& graph, const FramePairs& pairs, ValueRange range) {
+  TorchTensors inputs;
+  for (const Value v : graph.inputs()) {
+    const auto& input = std::get<op::Input>(graph.node(v).op);
+    if (input.frame_offset == 0) inputs[input.name] = range.to_network(pairs.current);
+    if (input.frame_offset == -1) inputs[input.name] = range.to_network(pairs.previous);
+  }
+  return inputs;
+}
+
+/// Mean over the combinations in the output "flow" of pairs_at(kAll).
+at::Tensor blur_invariant_loss(const at::Tensor& flow, const Part& part, std::int64_t t) {
+  at::Tensor total;
+  for (const at::Tensor& one : flow.to(at::kFloat).split(part.size)) {
+    const at::Tensor loss = blur_invariant_term(one, part.clips.sharp[t - 1], part.clips.sharp[t]).loss;
+    total = total.defined() ? total + loss : loss;
+  }
+  return total * (static_cast<double>(part.size) / static_cast<double>(flow.size(0)));
+}
+
+TorchWanted wanting(TorchWanted wanted, const StepOptions& options) {
+  wanted.observe = options.observe;
+  if (options.constants.empty() && !options.round_to_half) return wanted;
+  wanted.replace = [&options](Value v, const at::Tensor& x) {
+    const at::Tensor y = options.round_to_half ? round_to_half(x) : x;
+    const bool constant =
+        std::find(options.constants.begin(), options.constants.end(), v) != options.constants.end();
+    return constant ? y.detach() : y;
+  };
+  return wanted;
+}
+
+at::Tensor image_loss(const at::Tensor& output, const at::Tensor& target, const StepOptions& options) {
+  if (options.loss.picture == PictureLoss::kCharbonnier)
+    return picture_loss(output, target, options.loss.frequency);
+  const double span = options.range.span();
+  return (output - target).square().mean() * (span * span);
 }
 
 /// The joint losses of one frame, each weighted by its place in the clip; the report gets them unweighted.
-at::Tensor frame_losses(const TorchTensors& outputs, Part& part, std::int64_t t,
-                        const JointStepOptions& options) {
+at::Tensor frame_losses(const TorchGraph& net, const TorchTensors& outputs, Part& part, std::int64_t t,
+                        const StepOptions& options) {
   const LossConfig& weights = options.loss;
   const at::Tensor target = part.clips.sharp[t];
-  const at::Tensor output = outputs.at("frame").to(at::kFloat);
-  const double place = t < 2 ? weights.first_frames : 1.0;
+  const at::Tensor output = options.range.from_network(outputs.at("frame").to(at::kFloat));
+  const double place = t - part.clips.begin() < 2 ? weights.first_frames : 1.0;
   at::Tensor total;
   const auto add = [&](const at::Tensor& term, double weight, double share, double& shown) {
     shown += term.item<double>() * share;
     const at::Tensor weighted = term * (weight * place * share);
     total = total.defined() ? total + weighted : weighted;
   };
-  add(picture_loss(output, target, weights.frequency), 1.0, part.share, part.report.picture);
+  add(image_loss(output, target, options), 1.0, part.share, part.report.picture);
   at::Tensor auxiliary;
   for (const char* name : {"aux2", "aux4"}) {
     const auto found = outputs.find(name);
@@ -153,14 +225,22 @@ at::Tensor frame_losses(const TorchTensors& outputs, Part& part, std::int64_t t,
   if (auxiliary.defined()) add(auxiliary, weights.auxiliary, part.share, part.report.auxiliary);
   if (t > 0) {
     const FlowTruth truth = truth_at(*part.whole, t, weights.motion_limit);
-    const at::Tensor motion = flow_losses(outputs, truth, part);
+    const at::Tensor motion = truth_losses(net.graph(), outputs, truth, part);
     if (weights.motion > 0) add(motion, weights.motion, 1.0, part.report.motion);
-    if (options.temporal && weights.temporal > 0) {
+    if (weights.blur_invariant > 0) {
+      const FramePairs pairs = pairs_at(part, t, PairPictures::kAll);
+      const TorchWanted flow = wanting({.outputs = {"flow"}, .states = {}}, options);
+      const TorchStep step = net.forward(flow_inputs(net.graph(), pairs, options.range), {}, flow);
+      add(blur_invariant_loss(step.outputs.at("flow"), part, t), weights.blur_invariant, part.share,
+          part.report.motion);
+    }
+    if (options.temporal && weights.temporal > 0 && part.previous.defined()) {
       add(temporal_loss(output, part.previous, target, part.clips.sharp[t - 1],
                         part_of(truth, part.first, part.size)),
           weights.temporal, 1.0, part.report.temporal);
     }
   }
+  part.previous = output;
   part.report.input_mse += mean_square(part.clips.blurred[t], target) * part.share;
   part.report.output_mse += mean_square(output, target) * part.share;
   return total;
@@ -185,52 +265,98 @@ void set_gradients(Optimiser& optimiser, const std::vector<Part>& parts) {
   }
 }
 
-void motion_part(const TorchGraph& net, const Optimiser& optimiser, double motion_limit, Part& part) {
-  TorchWanted features, flows;
+/// Losses of the flow between frames t - 1 and t. Feature states, where a network has them, hold the frame
+/// before and are carried on.
+at::Tensor pair_losses(const TorchGraph& net, const StepOptions& options, std::int64_t t, Part& part) {
+  const LossConfig& weights = options.loss;
+  TorchWanted wanted = wanting({.outputs = motion_outputs(net.graph()), .states = {}}, options);
+  TorchStep step;
+  if (part.states.empty()) {
+    const PairPictures pictures = weights.blur_invariant > 0 ? PairPictures::kAll : options.pictures;
+    step = net.forward(flow_inputs(net.graph(), pairs_at(part, t, pictures), options.range), {}, wanted);
+  } else {
+    for (const auto& [name, value] : part.states) wanted.states.push_back(name);
+    step = net.forward(inputs_at(net, part.clips, t, options.range), part.states, wanted);
+    part.states = std::move(step.states);
+  }
+  const FlowTruth truth = truth_at(*part.whole, t, weights.motion_limit);
+  at::Tensor total = truth_losses(net.graph(), step.outputs, truth, part);
+  part.report.motion += total.item<double>();
+  total = total * weights.motion;
+  if (weights.blur_invariant > 0) {
+    const at::Tensor invariant = blur_invariant_loss(step.outputs.at("flow"), part, t) * part.share;
+    part.report.motion += invariant.item<double>();
+    total = total + invariant * weights.blur_invariant;
+  }
+  return total;
+}
+
+/// What frame `t` of a clip brings on: the features that the motion branch compares the next frame with.
+void start_motion(const TorchGraph& net, const StepOptions& options, std::int64_t t, Part& part) {
+  TorchWanted features;
   for (const StateSpec& s : net.graph().states()) {
     if (s.name.starts_with("flow_features")) features.states.push_back(s.name);
   }
-  flows.states = features.states;
-  flows.outputs = {"flow", "flow_coarse"};
-  const std::int64_t frames = part.clips.frames();
-  part.states = net.forward(inputs_at(net, part.clips, 0), {}, features).states;
-  at::Tensor total;
-  for (std::int64_t t = 1; t < frames; ++t) {
-    TorchStep step = net.forward(inputs_at(net, part.clips, t), part.states, flows);
-    part.states = std::move(step.states);
-    const at::Tensor loss = flow_losses(step.outputs, truth_at(*part.whole, t, motion_limit), part);
-    total = total.defined() ? total + loss : loss;
-  }
-  total = total / static_cast<double>(frames - 1);
-  part.report.loss = part.report.motion = total.item<double>();
-  part.gradients = gradients_of(total, optimiser);
+  if (!features.states.empty())
+    part.states = net.forward(inputs_at(net, part.clips, t, options.range), {}, features).states;
 }
+
+/// One frame of the joint training, forward.
+at::Tensor joint_frame(const TorchGraph& net, const StepOptions& options, std::int64_t t, Part& part) {
+  TorchStep step;
+  {
+    const Autocast autocast(options.bf16, part.clips.blurred.device().type());
+    step = net.forward(inputs_at(net, part.clips, t, options.range), part.states,
+                       wanting(net.everything(), options));
+  }
+  part.states = std::move(step.states);
+  return frame_losses(net, step.outputs, part, t, options);
+}
+
+using FrameLoss = std::function<at::Tensor(std::int64_t, Part&)>;
 
 /// Frames `begin` to `end` - 1 of a part, forward and backward.
-void joint_segment(const TorchGraph& net, const Optimiser& optimiser, const TorchWanted& wanted,
-                   const JointStepOptions& options, std::int64_t begin, std::int64_t end, Part& part) {
+void segment_of(const FrameLoss& frame, const Optimiser& optimiser, std::int64_t begin, std::int64_t end,
+                Part& part) {
   at::Tensor total;
   for (std::int64_t t = begin; t < end; ++t) {
-    TorchStep step;
-    {
-      const Autocast autocast(options.bf16, part.clips.blurred.device().type());
-      step = net.forward(inputs_at(net, part.clips, t), part.states, wanted);
-    }
-    const at::Tensor loss = frame_losses(step.outputs, part, t, options);
+    const at::Tensor loss = frame(t, part);
     total = total.defined() ? total + loss : loss;
-    part.previous = step.outputs.at("frame").to(at::kFloat);
-    part.states = std::move(step.states);
   }
-  part.report.loss += total.item<double>();
+  part.segment_loss = total.item<double>();
+  part.report.loss += part.segment_loss;
   part.gradients = gradients_of(total / static_cast<double>(end - begin), optimiser);
   part.states = detached(part.states);
-  part.previous = part.previous.detach();
+  if (part.previous.defined()) part.previous = part.previous.detach();
 }
 
-TorchWanted joint_outputs(const TorchGraph& net, bool half) {
-  TorchWanted wanted = net.everything();
-  if (half) wanted.replace = [](Value, const at::Tensor& x) { return round_to_half(x); };
-  return wanted;
+/// Frames `first` to `last` - 1 of a batch, an update after each segment.
+StepReport train_frames(const FrameLoss& frame, TorchGraph& net, Optimiser& optimiser,
+                        std::vector<Part>& parts, std::int64_t first, std::int64_t last,
+                        const StepOptions& options, Replicas& replicas, const AfterUpdate& after) {
+  StepReport report;
+  const std::int64_t length = options.segment > 0 ? options.segment : last - first;
+  std::int64_t update = 0;
+  for (std::int64_t begin = first; begin < last; begin += length, ++update) {
+    const std::int64_t end = std::min(begin + length, last);
+    HalfWeights half(options.round_to_half, net.parameters());
+    replicas.run(std::ssize(parts), [&](std::int64_t i) {
+      segment_of(frame, optimiser, begin, end, parts[static_cast<std::size_t>(i)]);
+    });
+    half.restore();
+    set_gradients(optimiser, parts);
+    report.gradient_norm = optimiser.step(options.rate ? options.rate(update) : 1.0);
+    double loss = 0;
+    for (const Part& p : parts) loss += p.segment_loss / static_cast<double>(end - begin);
+    after({.loss = loss, .gradient_norm = report.gradient_norm});
+  }
+  for (const Part& p : parts) report += p.report;
+  const auto n = static_cast<double>(last - first);
+  for (double* value : {&report.loss, &report.picture, &report.auxiliary, &report.motion, &report.temporal,
+                        &report.input_mse, &report.output_mse}) {
+    *value /= n;
+  }
+  return report;
 }
 
 }  // namespace
@@ -250,44 +376,22 @@ StepReport& StepReport::operator+=(const StepReport& o) {
   return *this;
 }
 
-StepReport motion_step(TorchGraph& net, Optimiser& optimiser, const ClipBatch& batch, double rate_factor,
-                       double motion_limit, Replicas& replicas, const AfterUpdate& after) {
+StepReport motion_step(TorchGraph& net, Optimiser& optimiser, const ClipBatch& batch,
+                       const StepOptions& options, Replicas& replicas, const AfterUpdate& after) {
   std::vector<Part> parts = split(batch, replicas.count());
-  replicas.run(std::ssize(parts), [&](std::int64_t i) {
-    motion_part(net, optimiser, motion_limit, parts[static_cast<std::size_t>(i)]);
-  });
-  StepReport report;
-  for (const Part& p : parts) report += p.report;
-  set_gradients(optimiser, parts);
-  report.gradient_norm = optimiser.step(rate_factor);
-  after();
-  return report;
+  const std::int64_t first = std::max<std::int64_t>(batch.begin(), 1);
+  const FrameLoss frame = [&](std::int64_t t, Part& part) {
+    if (t == first) start_motion(net, options, t - 1, part);
+    return pair_losses(net, options, t, part);
+  };
+  return train_frames(frame, net, optimiser, parts, first, batch.end(), options, replicas, after);
 }
 
-StepReport joint_step(TorchGraph& net, Optimiser& optimiser, const ClipBatch& batch, double rate_factor,
-                      const JointStepOptions& options, Replicas& replicas, const AfterUpdate& after) {
-  StepReport report;
-  const TorchWanted wanted = joint_outputs(net, options.round_to_half);
-  const std::int64_t frames = batch.frames();
+StepReport joint_step(TorchGraph& net, Optimiser& optimiser, const ClipBatch& batch,
+                      const StepOptions& options, Replicas& replicas, const AfterUpdate& after) {
   std::vector<Part> parts = split(batch, replicas.count());
-  for (std::int64_t begin = 0; begin < frames; begin += options.segment) {
-    const std::int64_t end = std::min<std::int64_t>(begin + options.segment, frames);
-    HalfWeights half(options.round_to_half, net.parameters());
-    replicas.run(std::ssize(parts), [&](std::int64_t i) {
-      joint_segment(net, optimiser, wanted, options, begin, end, parts[static_cast<std::size_t>(i)]);
-    });
-    half.restore();
-    set_gradients(optimiser, parts);
-    report.gradient_norm = optimiser.step(rate_factor);
-    after();
-  }
-  for (const Part& p : parts) report += p.report;
-  const auto n = static_cast<double>(frames);
-  for (double* value : {&report.loss, &report.picture, &report.auxiliary, &report.motion, &report.temporal,
-                        &report.input_mse, &report.output_mse}) {
-    *value /= n;
-  }
-  return report;
+  const FrameLoss frame = [&](std::int64_t t, Part& part) { return joint_frame(net, options, t, part); };
+  return train_frames(frame, net, optimiser, parts, batch.begin(), batch.end(), options, replicas, after);
 }
 
 }  // namespace unblur

@@ -9,6 +9,7 @@
 #include "replicas.h"
 #include "torch_graph.h"
 #include "train_config.h"
+#include "value_range.h"
 
 namespace unblur {
 
@@ -17,10 +18,12 @@ struct ClipBatch {
   at::Tensor blurred, sharp;  ///< [t,n,3,h,w]
   at::Tensor flow;            ///< [t,n,2,h,w]: px from frame t to frame t-1; frame 0 has none
   at::Tensor valid;           ///< [t,n,1,h,w]: 1 where that flow counts (in view, not occluded)
-  [[nodiscard]] std::int64_t frames() const { return blurred.size(0); }
+  std::int64_t context = 0;   ///< frames at either end that are only neighbours of others
+  [[nodiscard]] std::int64_t begin() const { return context; }
+  [[nodiscard]] std::int64_t end() const { return blurred.size(0) - context; }
 };
 
-/// What an iteration reports; means over its frames.
+/// What an iteration reports; means over its frames. `motion` holds all losses of the flow.
 struct StepReport {
   double loss = 0, picture = 0, auxiliary = 0, motion = 0, temporal = 0;
   double gradient_norm = 0;              ///< before clipping, of the last update
@@ -30,28 +33,37 @@ struct StepReport {
   StepReport& operator+=(const StepReport& o);  ///< of another part of the batch; the norm stays
 };
 
-struct JointStepOptions {
+struct StepOptions {
   LossConfig loss;
-  int segment = 4;
+  PairPictures pictures = PairPictures::kBlurred;  ///< of motion_step
+  ValueRange range;
+  std::vector<Value> constants = {};  ///< nodes through which no gradient flows
+  int segment = 4;                    ///< frames of one update; 0: the whole clip
   bool temporal = false;
   bool round_to_half = false;  ///< values and weights as fp16 storage would hold them
   bool bf16 = false;
+  std::function<void(Value, const at::Tensor&)> observe = {};  ///< values of the network, one replica
+  std::function<double(std::int64_t)> rate = {};  ///< factor of this iteration's update k; empty: 1
 };
 
-/// Called after each optimiser step (the moving average follows).
-using AfterUpdate = std::function<void()>;
+struct UpdateReport {
+  double loss = 0, gradient_norm = 0;  ///< before clipping
+};
+/// Called after each optimiser step (the moving average follows); gradients are still there.
+using AfterUpdate = std::function<void(const UpdateReport&)>;
 
 // The clips of a batch are split over the replicas, whose gradients are added in a fixed order: the same
-// numbers for any count of them up to rounding, and the same bits for the same count.
+// numbers for any count of them up to rounding, and the same bits for the same count. One update per segment;
+// states and outputs carried into the next one are detached.
 
-/// Trains outputs "flow" and "flow_coarse" on the neighbouring frames of the batch; one update.
-StepReport motion_step(TorchGraph& net, Optimiser& optimiser, const ClipBatch& batch, double rate_factor,
-                       double motion_limit, Replicas& replicas, const AfterUpdate& after);
+/// Trains the flow outputs alone on the neighbouring frames of the batch. Networks with feature states see
+/// blurred frames only.
+StepReport motion_step(TorchGraph& net, Optimiser& optimiser, const ClipBatch& batch,
+                       const StepOptions& options, Replicas& replicas, const AfterUpdate& after);
 
-/// Trains everything: states are carried through the clip, gradients through `segment` frames; one update per
-/// segment.
-StepReport joint_step(TorchGraph& net, Optimiser& optimiser, const ClipBatch& batch, double rate_factor,
-                      const JointStepOptions& options, Replicas& replicas, const AfterUpdate& after);
+/// Trains everything: states are carried through the clip, gradients through `segment` frames.
+StepReport joint_step(TorchGraph& net, Optimiser& optimiser, const ClipBatch& batch,
+                      const StepOptions& options, Replicas& replicas, const AfterUpdate& after);
 
 /// Rounds to fp16 and back; the gradient passes as if nothing had happened.
 [[nodiscard]] at::Tensor round_to_half(const at::Tensor& x);

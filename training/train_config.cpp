@@ -37,17 +37,42 @@ Phase read_phase(Settings& s, const std::string& table, const Phase& fallback) {
   return p;
 }
 
-OptimiserConfig read_optimiser(Settings& s, const std::string& table) {
-  OptimiserConfig o;
+/// One of `values` by its name.
+template <typename Enum>
+Enum choice(Settings& s, const std::string& key, const std::vector<std::pair<std::string, Enum>>& values,
+            Enum fallback) {
+  std::string name, names;
+  for (const auto& [text, value] : values) {
+    if (value == fallback) name = text;
+    names += (names.empty() ? "" : ", ") + text;
+  }
+  name = s.text(key, name);
+  for (const auto& [text, value] : values) {
+    if (text == name) return value;
+  }
+  throw UsageError(fmt::format("'{}' is '{}' and must be one of {}", key, name, names));
+}
+
+OptimiserConfig read_optimiser(Settings& s, const std::string& table, OptimiserConfig o) {
+  o.rule = choice<UpdateRule>(
+      s, table + ".rule",
+      {{"muon", UpdateRule::kMuon}, {"adamw", UpdateRule::kAdamW}, {"radam", UpdateRule::kRAdam}}, o.rule);
   o.muon_rate = s.number(table + ".muon_rate", o.muon_rate, 0, 1);
   o.muon_momentum = s.number(table + ".muon_momentum", o.muon_momentum, 0, 0.9999);
   o.adam_rate = s.number(table + ".adam_rate", o.adam_rate, 0, 1);
+  o.adam_beta2 = s.number(table + ".adam_beta2", o.adam_beta2, 0, 0.999999);
   o.weight_decay = s.number(table + ".weight_decay", o.weight_decay, 0, 1);
   o.clip_norm = s.number(table + ".clip_norm", o.clip_norm, 0, kMany);
   return o;
 }
 
 RateSchedule read_schedule(Settings& s, const std::string& table, RateSchedule r) {
+  r.shape = choice<RateShape>(s, table + ".schedule",
+                              {{"hold", RateShape::kHold},
+                               {"cosine-restarts", RateShape::kCosineRestarts},
+                               {"steps", RateShape::kSteps}},
+                              r.shape);
+  r.span = s.integer(table + ".schedule_updates", r.span, 12, 1'000'000'000);
   r.warm_up = s.integer(table + ".warm_up", r.warm_up, 0, 1'000'000);
   r.constant_share = s.number(table + ".constant_share", r.constant_share, 0, 1);
   return r;
@@ -60,7 +85,11 @@ DataConfig read_data(Settings& s) {
   d.photos.cutouts = paths(s, "data.cutouts");
   d.sequences = paths(s, "data.sequences");
   d.sequence_share = s.number("data.sequence_share", d.sequences.empty() ? 0.0 : 1.0, 0, 1);
+  d.gamma_blur = s.flag("data.gamma_blur", d.gamma_blur);
+  d.windows = s.flag("data.windows", d.windows);
+  d.input_noise = s.number("data.input_noise", d.input_noise, 0, 1);
   d.workers = whole(s, "data.workers", d.workers, 0, 256);
+  d.context = whole(s, "data.context", d.context, 0, 1);
   d.reuse = s.number("data.reuse", d.reuse, 1, 1000);
   SynthesisOptions& o = d.synthesis;
   o.min_speed = s.number("data.min_speed", o.min_speed, 1e-3, 1000);
@@ -78,6 +107,10 @@ DataConfig read_data(Settings& s) {
   o.saturation = s.flag("data.saturation", o.saturation);
   o.appearance = s.flag("data.appearance", o.appearance);
   o.turns = s.flag("data.turns", o.turns);
+  if (d.sequences.empty()) d.windows = false;
+  if (d.windows && (d.reuse != 1 || d.sequence_share != 1))
+    throw UsageError(
+        "'data.windows' shows every recorded clip once: data.reuse and data.sequence_share must be 1");
   for (int b = 0; b < kBinCount; ++b) {
     auto& weight = o.bin_weights[static_cast<std::size_t>(b)];
     weight = s.number(fmt::format("data.bin_weights.{}", bin_name(b)), weight, 0, kMany);
@@ -91,14 +124,21 @@ MotionStage read_motion(Settings& s) {
   m.iterations = s.integer("motion.iterations", m.iterations, 0, 100'000'000);
   m.phase = read_phase(s, "motion", m.phase);
   m.phase.share = 1;  // "motion.share" is the stage's part of the time
+  m.segment = whole(s, "motion.segment", m.segment, 0, 1000);
   m.schedule = read_schedule(s, "motion", m.schedule);
-  m.optimiser = read_optimiser(s, "motion");
+  m.optimiser = read_optimiser(s, "motion", m.optimiser);
+  m.truth = s.number("motion.truth", m.truth, 0, kMany);
+  m.blur_invariant = s.number("motion.blur_invariant", m.blur_invariant, 0, kMany);
+  m.pictures = choice<PairPictures>(
+      s, "motion.pictures",
+      {{"blurred", PairPictures::kBlurred}, {"mixed", PairPictures::kMixed}, {"all", PairPictures::kAll}},
+      m.pictures);
   return m;
 }
 
 JointStage read_joint(Settings& s) {
   JointStage j;
-  j.iterations = s.integer("joint.iterations", j.iterations, 1, 100'000'000);
+  j.iterations = s.integer("joint.iterations", j.iterations, 0, 100'000'000);
   double sum = 0;
   for (std::size_t i = 0; i < s.tables("joint.phase"); ++i) {
     j.phases.push_back(read_phase(s, fmt::format("joint.phase.{}", i), {}));
@@ -110,10 +150,14 @@ JointStage read_joint(Settings& s) {
   }
   j.segment = whole(s, "joint.segment", j.segment, 1, 1000);
   j.schedule = read_schedule(s, "joint", j.schedule);
-  j.optimiser = read_optimiser(s, "joint");
+  j.optimiser = read_optimiser(s, "joint", j.optimiser);
   j.motion_rate = s.number("joint.motion_rate", j.motion_rate, 0, 100);
   j.half_from = s.number("joint.half_from", j.half_from, 0, 1);
   LossConfig& l = j.loss;
+  l.picture = choice<PictureLoss>(
+      s, "loss.picture", {{"charbonnier", PictureLoss::kCharbonnier}, {"squared", PictureLoss::kSquared}},
+      l.picture);
+  l.blur_invariant = s.number("loss.blur_invariant", l.blur_invariant, 0, kMany);
   l.frequency = s.number("loss.frequency", l.frequency, 0, kMany);
   l.auxiliary = s.number("loss.auxiliary", l.auxiliary, 0, kMany);
   l.motion = s.number("loss.motion", l.motion, 0, kMany);
@@ -140,6 +184,7 @@ TrainConfig read_train_config(Settings& s) {
   if (c.precision != "auto" && c.precision != "fp32" && c.precision != "bf16") {
     throw UsageError("'precision' must be auto, fp32 or bf16, not '" + c.precision + "'");
   }
+  c.start = choice<Start>(s, "start", {{"he", Start::kHe}, {"xavier", Start::kXavier}}, c.start);
   c.average_decay = s.number("average_decay", c.average_decay, 0, 1);
   c.checkpoint_seconds = s.number("checkpoint_seconds", c.checkpoint_seconds, 0, 120);
   c.data = read_data(s);

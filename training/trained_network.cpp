@@ -3,11 +3,11 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <set>
 
 #include "compute.h"
 #include "graph/error.h"
-#include "networks/networks.h"
 
 namespace unblur {
 namespace {
@@ -39,59 +39,69 @@ void find_last_layers(const Graph& graph, Value v, std::set<std::string>& names)
   for (const Value input : node.inputs) find_last_layers(graph, input, names);
 }
 
-TorchGraph training_graph(const std::string& network, std::uint64_t seed, c10::Device device) {
+ModelInfo info_of(const std::string& network) {
+  const Model model = build_network(network, /*training=*/true);
+  if (!model.graph.has_output("frame"))
+    throw UsageError("'" + network + "' makes no frames; it is trained as a part of another network");
+  return model.info;
+}
+
+TorchGraph training_graph(const std::string& network, std::uint64_t seed, c10::Device device, Start start) {
   Graph graph = build_network(network, /*training=*/true).graph;
-  const TensorMap weights = initial_parameters(graph, seed);
+  const TensorMap weights = initial_parameters(graph, seed, start);
   TorchGraph net(std::move(graph), weights, at::TensorOptions().dtype(at::kFloat).device(device));
   to_fast_layout(net.parameters());
   return net;
 }
 
-const std::vector<std::string> kMotionOutputs{"flow", "flow_coarse"};
-
 }  // namespace
 
 TrainedNetwork::TrainedNetwork(const std::string& network, std::uint64_t seed, double average_decay,
-                               c10::Device device)
-    : graph_(training_graph(network, seed, device)),
-      copy_(training_graph(network, seed, device)),
+                               c10::Device device, Start start)
+    : info_(info_of(network)),
+      graph_(training_graph(network, seed, device, start)),
+      copy_(training_graph(network, seed, device, start)),
       average_(graph_.parameters(), average_decay) {
   graph_.require_gradients(true);
 }
 
-std::vector<TrainedParameter> TrainedNetwork::trained_parameters(bool motion_only, double motion_rate) {
-  const auto motion = parameters_for(graph_.graph(), kMotionOutputs);
+std::vector<TrainedParameter> TrainedNetwork::trained_parameters(UpdateRule rule, bool motion_only,
+                                                                 double motion_rate) {
+  const auto motion = parameters_for(graph_.graph(), motion_outputs(graph_.graph()));
   std::set<std::string> last;
   for (const OutputSpec& o : graph_.graph().outputs()) find_last_layers(graph_.graph(), o.value, last);
   std::vector<TrainedParameter> trained;
   for (const auto& [name, value] : graph_.parameters()) {
-    if (motion_only && !motion.contains(name)) continue;
-    // The motion branch learns faster with AdamW: after 240 iterations alone its end-point error was 0.86 of
-    // zero motion's, with Muon 0.92.
-    const bool muon = value.dim() == 4 && !last.contains(name) && !motion.contains(name);
+    const bool in_motion = motion.contains(name), frozen = in_motion && motion_rate == 0;
+    value.requires_grad_(!frozen);
+    if (frozen || (motion_only && !in_motion)) continue;
+    // Beside the trunk the motion branch learns faster with AdamW: after 240 iterations alone its end-point
+    // error was 0.86 of zero motion's, with Muon 0.92.
+    const bool muon = value.dim() == 4 && !last.contains(name) && (motion_only || !in_motion);
     trained.push_back({.name = name,
                        .value = value,
-                       .rule = muon ? UpdateRule::kMuon : UpdateRule::kAdamW,
-                       .rate_scale = motion.contains(name) ? motion_rate : 1.0});
+                       .rule = rule == UpdateRule::kMuon && !muon ? UpdateRule::kAdamW : rule,
+                       .rate_scale = in_motion ? motion_rate : 1.0});
   }
   return trained;
 }
 
 void TrainedNetwork::optimise_motion(const OptimiserConfig& config) {
-  optimiser_ = std::make_unique<Optimiser>(trained_parameters(/*motion_only=*/true, 1.0), config);
+  optimiser_ =
+      std::make_unique<Optimiser>(trained_parameters(config.rule, /*motion_only=*/true, 1.0), config);
 }
 
 void TrainedNetwork::optimise_all(const OptimiserConfig& config, double motion_rate) {
-  optimiser_ = std::make_unique<Optimiser>(trained_parameters(/*motion_only=*/false, motion_rate), config);
+  optimiser_ = std::make_unique<Optimiser>(
+      trained_parameters(config.rule, /*motion_only=*/false, motion_rate), config);
 }
 
 void TrainedNetwork::load_weights(const TensorMap& weights) {
   const at::NoGradGuard no_grad;
-  const Graph plain = [&] {
-    Graph g = graph_.graph();
-    return g;
-  }();
-  const auto needed = parameters_for(plain, {"frame", "flow"});
+  const auto motion = parameters_for(graph_.graph(), {"flow"});
+  const bool only_motion =
+      std::ranges::all_of(weights, [&](const auto& entry) { return motion.contains(entry.first); });
+  const auto needed = only_motion ? motion : parameters_for(graph_.graph(), {"frame", "flow"});
   for (auto& [name, value] : graph_.parameters()) {
     const auto found = weights.find(name);
     if (found == weights.end()) {

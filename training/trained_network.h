@@ -8,6 +8,7 @@
 #include <string>
 
 #include "graph/model.h"
+#include "networks/networks.h"
 #include "optimiser.h"
 #include "torch_graph.h"
 #include "train_state.h"
@@ -16,18 +17,24 @@ namespace unblur {
 
 class TrainedNetwork {
  public:
-  /// Fresh weights (initial_parameters) with auxiliary outputs, in the fast layout on `device`.
-  TrainedNetwork(const std::string& network, std::uint64_t seed, double average_decay, c10::Device device);
+  /// Fresh weights (initial_parameters) with auxiliary outputs, in the fast layout on `device`. Throws
+  /// UsageError for a network without the output "frame".
+  TrainedNetwork(const std::string& network, std::uint64_t seed, double average_decay, c10::Device device,
+                 Start start = Start::kHe);
+
+  [[nodiscard]] const ModelInfo& info() const noexcept { return info_; }
 
   [[nodiscard]] TorchGraph& graph() noexcept { return graph_; }
   [[nodiscard]] Optimiser& optimiser() { return *optimiser_; }
-  /// AdamW on what the outputs "flow" and "flow_coarse" need; everything else stands still.
+  /// What the flow outputs need; everything else stands still.
   void optimise_motion(const OptimiserConfig& config);
-  /// Muon for the convolution weights of the trunk, AdamW for biases, gains, the layers that end in an
-  /// output, and the motion branch, the last at `motion_rate` times the rate.
+  /// Everything, the motion branch at `motion_rate` times the rate; at 0 it stands still and has no
+  /// gradients. Where the rule is Muon, the layers that end in an output and the motion branch are left to
+  /// AdamW.
   void optimise_all(const OptimiserConfig& config, double motion_rate);
 
-  /// Weights by name into network and average; what only training needs may be absent. Throws ModelError.
+  /// Weights by name into network and average; what only training needs may be absent, and so may everything
+  /// but the motion branch, all together. Throws ModelError.
   void load_weights(const TensorMap& weights);
   void update_average() { average_.update(graph_.parameters()); }
   /// A second network that holds the averaged weights, without gradients.
@@ -40,8 +47,10 @@ class TrainedNetwork {
   void load(const TrainState& state);
 
  private:
-  [[nodiscard]] std::vector<TrainedParameter> trained_parameters(bool motion_only, double motion_rate);
+  [[nodiscard]] std::vector<TrainedParameter> trained_parameters(UpdateRule rule, bool motion_only,
+                                                                 double motion_rate);
 
+  ModelInfo info_;
   TorchGraph graph_, copy_;
   MovingAverage average_;
   std::unique_ptr<Optimiser> optimiser_;

@@ -50,6 +50,7 @@ class Run {
   int operator()();
 
  private:
+  void check_crops() const;
   void resume(const TrainState& state);
   void open_logs(std::int64_t keep_up_to);
   void begin_stage();
@@ -57,7 +58,8 @@ class Run {
   void end_stage();
   void plan();
   void use_phase();
-  StepReport iterate(const ClipBatch& batch, double rate);
+  double rate(std::int64_t update) const;
+  StepReport iterate(const ClipBatch& batch);
   void save_bad_batch(const ClipBatch& batch) const;
   void log(const StepReport& report, double rate);
   void validate();
@@ -110,9 +112,10 @@ Run::Run(const TrainConfig& config, const RunOptions& options)
       progress_(options.quiet),
       device_(choose_device(config.device)),
       photos_(open_photos(config, options)),
-      net_(config.network, config.seed, config.average_decay, device_),
+      net_(config.network, config.seed, config.average_decay, device_, config.start),
       motion_phases_{config.motion.phase},
       budget_seconds_(options.budget_minutes * 60) {
+  check_crops();
   if (config_.threads > 0) at::set_num_threads(config_.threads);
   bf16_ = use_bf16(config_.precision, device_);
   if (device_.is_cuda() && config_.replicas > 1) throw UsageError("'replicas' are for training on the CPU");
@@ -136,7 +139,18 @@ Run::Run(const TrainConfig& config, const RunOptions& options)
     open_logs(-1);
   }
   if (photos_ && config_.validation.clips > 0 && config_.validation.every_minutes > 0) {
-    validation_ = std::make_unique<Validation>(config_, device_);
+    validation_ = std::make_unique<Validation>(config_, net_.info(), device_);
+  }
+}
+
+void Run::check_crops() const {
+  std::vector<Phase> all = config_.joint.phases;
+  all.push_back(config_.motion.phase);
+  for (const Phase& phase : all) {
+    if (phase.crop < net_.info().min_size) {
+      throw UsageError(fmt::format("crops of {} px are too small: {} needs {}", phase.crop, config_.network,
+                                   net_.info().min_size));
+    }
   }
 }
 
@@ -197,7 +211,9 @@ void Run::plan() {
   if (total_ > 0) return;
   const bool motion = motion_stage();
   if (budget_seconds_ == 0 || (motion && config_.motion.share == 0)) {
-    total_ = motion ? std::max<std::int64_t>(config_.motion.iterations, 1) : config_.joint.iterations;
+    total_ = std::max<std::int64_t>(motion ? config_.motion.iterations : config_.joint.iterations, 1);
+    if (const std::int64_t epoch = batches_per_epoch(config_.data, phases().front()); epoch > 0)
+      total_ = (total_ + epoch - 1) / epoch * epoch;  // the last epoch is completed
     return;
   }
   const double left = motion ? budget_seconds_ * config_.motion.share - spent() : budget_seconds_ - spent();
@@ -219,20 +235,35 @@ void Run::use_phase() {
                                      config_.seed, stream, iteration_, device_);
 }
 
-StepReport Run::iterate(const ClipBatch& batch, double rate) {
-  const auto after = [this] { net_.update_average(); };
-  const double limit = config_.joint.loss.motion_limit;
-  if (motion_stage())
-    return motion_step(net_.graph(), net_.optimiser(), batch, rate, limit, *replicas_, after);
+/// Factor of update `update` of this iteration.
+double Run::rate(std::int64_t update) const {
+  const RateSchedule& s = schedule();
+  if (s.shape == RateShape::kHold) return s.factor(iteration_, planned());
+  const std::int64_t segment = motion_stage() ? config_.motion.segment : config_.joint.segment,
+                     frames = phases()[phase_].frames - (motion_stage() && config_.data.context == 0 ? 1 : 0);
+  const std::int64_t updates = segment > 0 ? (frames + segment - 1) / segment : 1;
+  return s.after_updates(iteration_ * updates + update);
+}
+
+StepReport Run::iterate(const ClipBatch& batch) {
+  const auto after = [this](const UpdateReport&) { net_.update_average(); };
+  StepOptions options{.loss = config_.joint.loss,
+                      .range = {net_.info().range_low, net_.info().range_high},
+                      .constants = constants_in_training(net_.graph().graph()),
+                      .rate = [this](std::int64_t update) { return rate(update); }};
+  if (motion_stage()) {
+    options.loss.motion = config_.motion.truth;
+    options.loss.blur_invariant = config_.motion.blur_invariant;
+    options.pictures = config_.motion.pictures;
+    options.segment = config_.motion.segment;
+    return motion_step(net_.graph(), net_.optimiser(), batch, options, *replicas_, after);
+  }
   const double done = static_cast<double>(iteration_) / static_cast<double>(planned());
-  const JointStage& joint = config_.joint;
-  return joint_step(net_.graph(), net_.optimiser(), batch, rate,
-                    {.loss = joint.loss,
-                     .segment = joint.segment,
-                     .temporal = done >= joint.loss.temporal_from,
-                     .round_to_half = done >= joint.half_from,
-                     .bf16 = bf16_},
-                    *replicas_, after);
+  options.segment = config_.joint.segment;
+  options.temporal = done >= config_.joint.loss.temporal_from;
+  options.round_to_half = done >= config_.joint.half_from;
+  options.bf16 = bf16_;
+  return joint_step(net_.graph(), net_.optimiser(), batch, options, *replicas_, after);
 }
 
 void Run::save_bad_batch(const ClipBatch& batch) const {
@@ -305,14 +336,14 @@ bool Run::run_stage() {
   for (plan(); total_ == 0 || iteration_ < total_; plan()) {
     if (interrupted()) return false;
     use_phase();
-    const double rate = schedule().factor(iteration_, planned());
+    const double first_rate = rate(0);
     const ClipBatch batch = feed_->next();
-    const StepReport report = iterate(batch, rate);
+    const StepReport report = iterate(batch);
     ++iteration_;
     clips_ += phases()[phase_].batch;
     ++measured_iterations_;
     measured_pixels_ += phases()[phase_].pixels();
-    log(report, rate);
+    log(report, first_rate);
     if (!report.finite()) {
       save_bad_batch(batch);
       throw ProcessingError(
@@ -347,6 +378,7 @@ void Run::end_stage() {
   before_stage_ += iteration_;
   iteration_ = total_ = 0;
   ++stage_;
+  if (stage_ == kJoint && config_.joint.iterations == 0) stage_ = kFinished;
 }
 
 int Run::operator()() {

@@ -10,11 +10,6 @@
 #include "validation_set.h"
 
 namespace unblur {
-namespace {
-
-constexpr int kSizeMultiple = 16;
-
-}  // namespace
 
 std::vector<std::string> validation_columns() {
   std::vector<std::string> columns{"seconds", "clips"};
@@ -42,7 +37,8 @@ std::string ValidationResult::line() const {
   return text + " dB";
 }
 
-Validation::Validation(const TrainConfig& config, c10::Device device) : device_(device) {
+Validation::Validation(const TrainConfig& config, ModelInfo info, c10::Device device)
+    : info_(std::move(info)), device_(device) {
   PhotoOptions photos = config.data.photos;
   photos.split = Split::kValidation;
   const PhotoLibrary library(photos);
@@ -62,8 +58,8 @@ ValidationResult Validation::run(const TorchGraph& net, Replicas& replicas) cons
   replicas.run(std::ssize(clips_), [&](std::int64_t i) {
     const auto at = static_cast<std::size_t>(i);
     const Clip& clip = clips_[at];
-    scores[at] = score_frames(clip.blurred, restore_clip(net, clip.blurred, kSizeMultiple, device_),
-                              clip.sharp, {.left_out = kFramesLeftOut, .ssim = false});
+    scores[at] = score_frames(clip.blurred, restore_clip(net, clip.blurred, info_, device_), clip.sharp,
+                              {.left_out = kFramesLeftOut, .ssim = false});
   });
   ValidationResult result;
   for (std::size_t i = 0; i < scores.size(); ++i)
@@ -74,7 +70,7 @@ ValidationResult Validation::run(const TorchGraph& net, Replicas& replicas) cons
 torch::Tensor Validation::picture_sheet(const TorchGraph& net) const {
   std::vector<torch::Tensor> rows;
   for (std::size_t i = 0; i < clips_.size() && i < kBinCount; ++i) {
-    const torch::Tensor output = restore_clip(net, clips_[i].blurred, kSizeMultiple, device_);
+    const torch::Tensor output = restore_clip(net, clips_[i].blurred, info_, device_);
     rows.push_back(at::cat({clips_[i].blurred[-1], output[-1], clips_[i].sharp[-1]}, 2));
   }
   return at::cat(rows, 1);

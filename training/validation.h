@@ -27,13 +27,14 @@ struct ValidationResult {
 
 class Validation {
  public:
-  /// Synthesises the clips once and keeps them.
-  Validation(const TrainConfig& config, c10::Device device);
+  /// Synthesises the clips once and keeps them. `info`: of the network that will be scored.
+  Validation(const TrainConfig& config, ModelInfo info, c10::Device device);
   [[nodiscard]] ValidationResult run(const TorchGraph& net, Replicas& replicas) const;
   /// Input, output and truth of one clip per bin side by side, rows below each other: uint8 [3,h,w].
   [[nodiscard]] torch::Tensor picture_sheet(const TorchGraph& net) const;
 
  private:
+  ModelInfo info_;
   std::vector<Clip> clips_;
   c10::Device device_;
 };

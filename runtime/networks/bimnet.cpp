@@ -110,8 +110,8 @@ Value distances(const Stage& s, Value x) {
   return s.b.conv(name + ".1", s.b.conv(name + ".0", x, k * k, Extent2{k, 1}), k * k, Extent2{1, k});
 }
 
-/// Where the warped picture does not match: root of the summed squares over the colours. No gradient is
-/// meant to flow through it in training.
+/// Where the warped picture does not match: root of the summed squares over the colours. No gradient flows
+/// through it in training (constants_in_training).
 Value mismatch(const Stage& s, Pair images, Value flow) {
   Builder& b = s.b;
   const Value warped = s.warp("image", images.second, flow);
@@ -184,7 +184,8 @@ Pyramid build_pyramid(Builder& b, const std::string& name, Value picture) {
   return p;
 }
 
-Value build_flow(Builder& b, const Pyramid& first, const Pyramid& second) {
+Flows build_flow(Builder& b, const Pyramid& first, const Pyramid& second) {
+  Flows flows;
   std::optional<Value> flow;
   for (int level = kLevels; level >= 2; --level) {
     const auto i = static_cast<std::size_t>(level - 2);
@@ -192,8 +193,14 @@ Value build_flow(Builder& b, const Pyramid& first, const Pyramid& second) {
     flow = matching(b, level, features, flow);
     flow = subpixel(b, level, features, *flow);
     flow = regularization(b, level, first.features[i], {first.images[i], second.images[i]}, *flow);
+    flows[i] = *flow;
   }
-  return b.affine("BIMNet.flow", *flow, kFlowUnit, 0.0F);
+  return flows;
+}
+
+Value flow_in_pixels(Builder& b, const Flows& flows, int level) {
+  const std::string name = level == 2 ? "BIMNet.flow" : fmt::format("BIMNet.flow.level{}", level);
+  return b.affine(name, flows[static_cast<std::size_t>(level - 2)], kFlowUnit, 0.0F);
 }
 
 }  // namespace unblur::pvdnet

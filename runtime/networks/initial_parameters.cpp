@@ -31,11 +31,17 @@ double normal(std::uint64_t key, std::uint64_t i) {
 }
 
 bool makes_pictures(std::string_view weight) {
-  return weight == "out.weight" || weight == "aux2.weight" || weight == "aux4.weight";
+  return weight == "out.weight" || weight == "aux2.weight" || weight == "aux4.weight" ||
+         weight == "PVDNet.end.weight";
 }
 bool ends_flow_head(std::string_view weight) {
-  return weight == "flow.coarse.2.weight" || weight == "flow.fine.2.weight";
+  return weight == "flow.coarse.2.weight" || weight == "flow.fine.2.weight" ||
+         (weight.starts_with("BIMNet.") && weight.ends_with(".moduleMain.6.weight"));
 }
+bool smooths_flow(std::string_view weight) {
+  return weight.ends_with(".moduleScaleX.weight") || weight.ends_with(".moduleScaleY.weight");
+}
+constexpr std::string_view kPictureFilters = "BIMNet.moduleFeatures.moduleOne.0.weight";
 
 /// Standard deviation of a convolution's weights: what reads it decides (He et al. 2015).
 double deviation(const Graph& graph, Value conv, const std::string& weight, double fan_in) {
@@ -56,29 +62,84 @@ void fill_normal(Tensor& weight, std::uint64_t key, double sigma) {
   for (float& v : weight.f32()) v = static_cast<float>(sigma * normal(key, i++));
 }
 
-}  // namespace
+/// Filters of mean 0, four times their size: contrasts of pictures in [0,1] are about a quarter.
+void centre_filters(Tensor& weight) {
+  const std::span<float> values = weight.f32();
+  const std::size_t size = values.size() / static_cast<std::size_t>(weight.dims[0]);
+  for (std::size_t at = 0; at < values.size(); at += size) {
+    double mean = 0;
+    for (std::size_t i = 0; i < size; ++i) mean += double{values[at + i]} / static_cast<double>(size);
+    for (std::size_t i = 0; i < size; ++i)
+      values[at + i] = static_cast<float>(4 * (double{values[at + i]} - mean));
+  }
+}
 
-TensorMap initial_parameters(const Graph& graph, std::uint64_t seed) {
-  TensorMap out;
-  for (const auto& [name, dims] : graph.parameters()) out[name] = Tensor(DType::kF32, dims);
+/// Twice the size: the taps of a bilinear resize of every channel by itself, [channels, 1, 4, 4].
+void fill_bilinear(Tensor& weight) {
+  constexpr float kTaps[] = {0.25F, 0.75F, 0.75F, 0.25F};
+  std::size_t i = 0;
+  for (float& v : weight.f32()) v = kTaps[i % 4] * kTaps[i / 4 % 4], ++i;
+}
+
+void fill_he(const Graph& graph, std::uint64_t seed, TensorMap& out) {
   for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
     const Node& node = graph.nodes()[n];
     const auto fill = [&](const std::string& name, double fan_in) {
       const Value self{static_cast<std::int32_t>(n)};
       fill_normal(out[name], stream_key(seed, name), deviation(graph, self, name, fan_in));
     };
-    if (const auto* affine = std::get_if<op::ChannelAffine>(&node.op); affine && !affine->scale.empty()) {
-      for (float& v : out[affine->scale].f32()) v = 1.0F;
-    }
     if (const auto* conv = std::get_if<op::Conv2d>(&node.op)) {
-      const Dims& d = out[conv->weight].dims;
+      Tensor& weight = out[conv->weight];
+      const Dims& d = weight.dims;
+      if (smooths_flow(conv->weight)) {
+        for (float& v : weight.f32()) v = 1.0F;
+        continue;
+      }
       fill(conv->weight, static_cast<double>(d[1] * d[2] * d[3]));
+      if (conv->weight == kPictureFilters) centre_filters(weight);
     }
     if (const auto* conv = std::get_if<op::ConvTranspose2d>(&node.op)) {
-      const Dims& d = out[conv->weight].dims;  // [in, out/groups, kh, kw]; each output sees 1/stride^2 of it
-      fill(conv->weight,
-           static_cast<double>(d[0] * d[2] * d[3]) / (conv->groups * conv->stride.h * conv->stride.w));
+      Tensor& weight = out[conv->weight];
+      const Dims& d = weight.dims;  // [in, out/groups, kh, kw]; each output sees 1/stride^2 of it
+      const bool upsamples = conv->groups == d[0] && d[1] == 1 && d[2] == 4 && d[3] == 4;
+      if (upsamples) {
+        fill_bilinear(weight);
+      } else {
+        fill(conv->weight,
+             static_cast<double>(d[0] * d[2] * d[3]) / (conv->groups * conv->stride.h * conv->stride.w));
+      }
     }
+  }
+}
+
+void fill_xavier(std::uint64_t seed, TensorMap& out) {
+  for (auto& [name, weight] : out) {
+    const Dims& d = weight.dims;
+    if (d.size() != 4) continue;
+    const double bound = std::sqrt(6.0 / static_cast<double>((d[0] + d[1]) * d[2] * d[3]));
+    const std::uint64_t key = stream_key(seed, name);
+    std::uint64_t i = 0;
+    for (float& v : weight.f32()) {
+      const double unit = (static_cast<double>(random_bits(key, i++) >> 11) + 0.5) * 0x1p-53;
+      v = static_cast<float>(bound * (2 * unit - 1));
+    }
+  }
+}
+
+}  // namespace
+
+TensorMap initial_parameters(const Graph& graph, std::uint64_t seed, Start start) {
+  TensorMap out;
+  for (const auto& [name, dims] : graph.parameters()) out[name] = Tensor(DType::kF32, dims);
+  for (const Node& node : graph.nodes()) {
+    const auto* affine = std::get_if<op::ChannelAffine>(&node.op);
+    if (affine == nullptr || affine->scale.empty()) continue;
+    for (float& v : out[affine->scale].f32()) v = 1.0F;
+  }
+  if (start == Start::kHe) {
+    fill_he(graph, seed, out);
+  } else {
+    fill_xavier(seed, out);
   }
   return out;
 }

@@ -41,6 +41,7 @@ Model real_time(RealTimeConfig config, bool training) {
 
 Model pvdnet(PvdnetConfig config, bool training) {
   config.keep_features = !training;
+  config.coarse_flows = training;
   Model model{.graph = build_pvdnet(config)};
   model.info.name = config.name;
   model.info.size_multiple = 4;
@@ -81,6 +82,24 @@ Model build_network(const std::string& name, bool training) {
   if (name == "bimnet") return bimnet();
   throw UsageError(
       fmt::format("there is no network '{}'; the names are: {}", name, fmt::join(network_names(), ", ")));
+}
+
+std::vector<std::string> motion_outputs(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const OutputSpec& o : graph.outputs()) {
+    if (o.name.starts_with("flow")) names.push_back(o.name);
+  }
+  return names;
+}
+
+std::vector<Value> constants_in_training(const Graph& graph) {
+  std::vector<Value> found;
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    const std::string& name = graph.nodes()[i].name;
+    if (name.starts_with("BIMNet.regularization.") && name.ends_with(".mismatch"))
+      found.push_back(Value{static_cast<std::int32_t>(i)});
+  }
+  return found;
 }
 
 }  // namespace unblur

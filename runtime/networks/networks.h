@@ -33,15 +33,30 @@ struct RealTimeConfig {
 
 /// ModelInfo and graph of a network by name ("rt", "balanced", and the published "pvdnet", "pvdnet-large",
 /// "pvdnet-slim" (a quarter of its widths) and "bimnet" of pvdnet.h), without parameters. `training` adds
-/// auxiliary outputs, and gives the recurrent networks without kept features. Throws UsageError listing the
-/// names.
+/// auxiliary outputs (pictures or flows at coarser scales), and gives the recurrent networks without kept
+/// features. Throws UsageError listing the names.
 [[nodiscard]] Model build_network(const std::string& name, bool training = false);
 [[nodiscard]] std::vector<std::string> network_names();
 
-/// Start of a training: normal distribution with variance gain / fan_in, gain 2 / (1 + slope^2) where a
-/// rectifier reads the result (He et al. 2015) and 1 elsewhere; biases 0, gains 1; the last layers of the
-/// flow heads a tenth of that; the layers that make pictures 0, so that training starts from output = input.
-/// The same seed gives the same bits everywhere a C library rounds log, cos and sqrt alike.
-[[nodiscard]] TensorMap initial_parameters(const Graph& graph, std::uint64_t seed);
+/// Names of the outputs that are flows: "flow" and those at coarser scales. What they need is the motion
+/// branch.
+[[nodiscard]] std::vector<std::string> motion_outputs(const Graph& graph);
+/// Nodes whose values training takes as constants: no gradient flows back through them.
+[[nodiscard]] std::vector<Value> constants_in_training(const Graph& graph);
+
+enum class Start : std::uint8_t {
+  /// Normal distribution with variance gain / fan_in, gain 2 / (1 + slope^2) where a rectifier reads the
+  /// result (He et al. 2015) and 1 elsewhere; biases 0, gains 1; the last layers of flow heads a tenth of
+  /// that; layers that make pictures 0, so that training starts from output = input. In BIMNet, the first
+  /// layer's filters have mean 0 and four times the size (pictures are not normalised), depthwise upsampling
+  /// is bilinear, and the weights that smooth a flow start at 1.
+  kHe,
+  /// Uniform in +-sqrt(6 / (fan_in + fan_out)) (Glorot, Bengio 2010) with fan_in = dim 1 x k^2 and fan_out =
+  /// dim 0 x k^2 of the stored shape for convolutions both ways; biases 0, gains 1. As PVDNet's authors.
+  kXavier
+};
+/// Start of a training. The same seed gives the same bits everywhere a C library rounds log, cos and sqrt
+/// alike.
+[[nodiscard]] TensorMap initial_parameters(const Graph& graph, std::uint64_t seed, Start start = Start::kHe);
 
 }  // namespace unblur

@@ -118,8 +118,8 @@ Graph build_pvdnet(const PvdnetConfig& config) {
     previous = g.add("previous", op::Input{.name = "previous", .frame_offset = -1});
     second = build_pyramid(b, "second", flow_picture(b, "second", previous));
   }
-  const Value half = build_flow(b, first, second);
-  const Value full = g.add("flow.full", op::Resize{.numerator = 2}, {half});
+  const Flows flows = build_flow(b, first, second);
+  const Value full = g.add("flow.full", op::Resize{.numerator = 2}, {flow_in_pixels(b, flows, 2)});
   const Value flow = g.add("flow", op::Pad{}, {full, current});  // zeros at the bottom and right
 
   const Value restored = g.add_state("restored", 3);
@@ -129,6 +129,8 @@ Graph build_pvdnet(const PvdnetConfig& config) {
   g.set_state("restored", result, config.keep_features ? current : previous);
   g.set_output("frame", result);
   g.set_output("flow", flow);
+  for (int level = 3; config.coarse_flows && level <= kLevels; ++level)
+    g.set_output(fmt::format("flow_{}", level), flow_in_pixels(b, flows, level));
   g.validate();
   return g;
 }
@@ -140,7 +142,8 @@ Graph build_bimnet(const PvdnetConfig& config) {
   const Value first = g.add("first", op::Input{.name = "first"});
   const Value second = g.add("second", op::Input{.name = "second", .frame_offset = -1});
   const Pyramid of_first = build_pyramid(b, "first", first);
-  g.set_output("flow", build_flow(b, of_first, build_pyramid(b, "second", second)));
+  const Flows flows = build_flow(b, of_first, build_pyramid(b, "second", second));
+  g.set_output("flow", flow_in_pixels(b, flows, 2));
   g.validate();
   return g;
 }

@@ -16,6 +16,7 @@ struct PvdnetConfig {
   int quarter_channels = 128;  ///< R, at quarter resolution (before division)
   int blocks = 12;
   bool keep_features = false;  ///< inference: the previous frame's features and pictures are states
+  bool coarse_flows = false;   ///< training outputs "flow_3" to "flow_6": the flow after those levels, px
 };
 [[nodiscard]] PvdnetConfig pvdnet_config();        ///< 10.5 M parameters with BIMNet
 [[nodiscard]] PvdnetConfig pvdnet_large_config();  ///< 23.4 M

@@ -61,8 +61,12 @@ struct Pyramid {
 
 /// `picture`: RGB in [0, 1], sides multiples of 32. `name` tells the frames apart ("first").
 [[nodiscard]] Pyramid build_pyramid(Builder& b, const std::string& name, Value picture);
-/// Flow from the first to the second frame at half resolution, full-resolution px.
-[[nodiscard]] Value build_flow(Builder& b, const Pyramid& first, const Pyramid& second);
+/// Flow from the first to the second frame after levels 2 to 6 (index level - 2), in BIMNet's units; level 2,
+/// at half resolution, is the result.
+using Flows = std::array<Value, kLevels - 1>;
+[[nodiscard]] Flows build_flow(Builder& b, const Pyramid& first, const Pyramid& second);
+/// The flow after `level` in full-resolution px.
+[[nodiscard]] Value flow_in_pixels(Builder& b, const Flows& flows, int level);
 /// The restored frame from the pixel volume and three blurred frames.
 [[nodiscard]] Value build_trunk(Builder& b, const PvdnetConfig& config, Value volume, Value previous,
                                 Value current, Value next);

@@ -2,6 +2,12 @@
 // The table of kinds. A system appears here with all its kinds as soon as one of them is built.
 #include "pvdnet_kinds.h"
 
+#ifdef UNBLUR_GOLDEN_TRAINING
+#define UNBLUR_WITH_TRAINING(kind) kind
+#else
+#define UNBLUR_WITH_TRAINING(kind) nullptr
+#endif
+
 namespace unblur::golden {
 
 const std::vector<Kind>& kinds() {
@@ -16,10 +22,10 @@ const std::vector<Kind>& kinds() {
       {"pvdnet", "deblur_step_large", Where::kExecutors, pvdnet::deblur_step_large},
       {"pvdnet", "deblur_sequence", Where::kExecutors, pvdnet::deblur_sequence},
       {"pvdnet", "deblur_sequence_large", Where::kExecutors, pvdnet::deblur_sequence_large},
-      {"pvdnet", "blur_invariant_loss", Where::kTorch, nullptr},
-      {"pvdnet", "training_updates", Where::kTorch, nullptr},
-      {"pvdnet", "radam", Where::kCpu, nullptr},
-      {"pvdnet", "lr_schedule", Where::kCpu, nullptr},
+      {"pvdnet", "blur_invariant_loss", Where::kTorch, UNBLUR_WITH_TRAINING(pvdnet::blur_invariant_loss)},
+      {"pvdnet", "training_updates", Where::kTorch, UNBLUR_WITH_TRAINING(pvdnet::training_updates)},
+      {"pvdnet", "radam", Where::kCpu, UNBLUR_WITH_TRAINING(pvdnet::radam)},
+      {"pvdnet", "lr_schedule", Where::kCpu, UNBLUR_WITH_TRAINING(pvdnet::lr_schedule)},
       {"pvdnet", "metrics", Where::kCpu, pvdnet::metrics},
   };
   return table;

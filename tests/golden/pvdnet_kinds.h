@@ -17,5 +17,15 @@ void deblur_step_large(Case& c, Backend* backend);
 void deblur_sequence(Case& c, Backend* backend);
 void deblur_sequence_large(Case& c, Backend* backend);
 void metrics(Case& c, Backend* backend);
+// With LibTorch only.
+void blur_invariant_loss(Case& c, Backend* backend);
+void training_updates(Case& c, Backend* backend);
+void radam(Case& c, Backend* backend);
+void lr_schedule(Case& c, Backend* backend);
+
+/// The graph with parameters made from their names and the gains of the metadata.
+[[nodiscard]] Model filled(const Case& c, Graph graph);
+/// Makes the value of a node visible under a name of the case. Throws CaseError if there is none.
+void expose(Model& model, const std::string& output, const std::string& node);
 
 }  // namespace unblur::golden::pvdnet

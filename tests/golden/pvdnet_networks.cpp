@@ -29,6 +29,8 @@ double number(const Case& c, const std::string& key) {
   return value.get<double>();
 }
 
+}  // namespace
+
 /// The parameters of the cases, by formula; UNBLUR_GOLDEN_PVDNET names a model file that shall hold the same.
 Model filled(const Case& c, Graph graph) {
   Model model{.graph = std::move(graph)};
@@ -44,13 +46,14 @@ Model filled(const Case& c, Graph graph) {
   return model;
 }
 
-/// Makes the value of a node visible under a name of the case.
 void expose(Model& model, const std::string& output, const std::string& node) {
   const auto nodes = model.graph.nodes();
   const auto found = std::ranges::find(nodes, node, &Node::name);
   if (found == nodes.end()) throw CaseError(fmt::format("the graph has no node '{}'", node));
   model.graph.set_output(output, Value{static_cast<std::int32_t>(found - nodes.begin())});
 }
+
+namespace {
 
 void compare_frames(Case& c, const std::string& name, const Tensor& got) {
   c.compare(name, got, kStepLargest);

@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <set>
 
 #include "clip_folder.h"
+#include "clip_windows.h"
 #include "graph/error.h"
 #include "media/image_file.h"
 #include "preview.h"
@@ -54,6 +56,44 @@ TEST_F(Folders, RedsGoproAndDvdLayoutsAreFound) {
   EXPECT_EQ(load_pairs(sequences[1]).blurred[0][0][0][0].item<int>(), 1);
   EXPECT_EQ(load_pairs(find_pairs(root_, true)[1]).blurred[0][0][0][0].item<int>(), 2);
   EXPECT_EQ(load_pairs(sequences[2], 1, 5).blurred.size(0), 2);
+}
+
+// 30 and 13 frames: windows at 0 and 13 of the first, 0 of the second.
+TEST_F(Folders, WindowsHaveAFixedPhaseAndEveryEpochShowsEachOnce) {
+  const std::vector<PairSequence> sequences{{"a", std::vector<FramePair>(30)},
+                                            {"b", std::vector<FramePair>(13)}};
+  const ClipWindows windows(sequences, 13, 2);
+  EXPECT_EQ(windows.batches_per_epoch(), 2);
+  for (const std::int64_t epoch : {0, 1, 7}) {
+    std::set<std::pair<std::size_t, std::int64_t>> seen;
+    for (int k = 0; k < 4; ++k) {
+      const auto w = windows.at(5, epoch * 2 + k / 2, k % 2);
+      ASSERT_EQ(w.has_value(), k < 3);  // the last batch is smaller
+      if (w) seen.insert({w->sequence, w->first});
+    }
+    EXPECT_EQ(seen, (std::set<std::pair<std::size_t, std::int64_t>>{{0, 0}, {0, 13}, {1, 0}}));
+  }
+  EXPECT_THROW(ClipWindows(sequences, 31, 2), InputError);
+}
+
+TEST_F(Folders, WindowsBringTheirNeighboursAndRepeatTheEnds) {
+  for (int t = 0; t < 4; ++t) {
+    put("v/input/" + std::to_string(t) + ".png", 10 + t);
+    put("v/GT/" + std::to_string(t) + ".png", 20 + t);
+    put("v/input/._" + std::to_string(t) + ".png", 99);
+  }
+  const PairSequence video = find_pairs(root_).at(0);
+  ASSERT_EQ(video.frames.size(), 4U);
+  const auto values = [&](std::int64_t first) {
+    const Clip clip = load_window(video, first, 2, 1, 16, 1, 0);
+    EXPECT_EQ(clip.sharp.sizes(), (torch::IntArrayRef{4, 3, 16, 16}));
+    std::vector<int> out;
+    for (int t = 0; t < 4; ++t) out.push_back(clip.blurred[t][0][0][0].item<int>());
+    return out;
+  };
+  EXPECT_EQ(values(0), (std::vector<int>{10, 10, 11, 12}));
+  EXPECT_EQ(values(2), (std::vector<int>{11, 12, 13, 13}));
+  EXPECT_THROW((void)load_window(video, 0, 2, 1, 24, 1, 0), InputError);  // as high as the pictures
 }
 
 TEST_F(Folders, SinglePairsAreSequencesOfOneFrame) {

@@ -106,8 +106,8 @@ void expect_alike(const Outcome& one, const Outcome& more) {
 TEST(Steps, ReplicasHaveTheGradientsOfTheWholeBatch) {
   const ClipBatch batch = small_batch();
   const auto joint = [](TrainedNetwork& net, const ClipBatch& b, Replicas& workers) {
-    return joint_step(net.graph(), net.optimiser(), b, 1.0,
-                      {.loss = {}, .segment = 2, .temporal = true, .round_to_half = false}, workers, [] {});
+    return joint_step(net.graph(), net.optimiser(), b, {.loss = {}, .segment = 2, .temporal = true}, workers,
+                      [](const UpdateReport&) {});
   };
   const Outcome one = outcome_of(1, batch, false, joint);
   EXPECT_GT(one.report.temporal, 0);
@@ -119,7 +119,8 @@ TEST(Steps, ReplicasHaveTheGradientsOfTheWholeBatch) {
 TEST(Steps, ReplicasHaveTheMotionGradientsOfTheWholeBatch) {
   const ClipBatch batch = small_batch();
   const auto motion = [](TrainedNetwork& net, const ClipBatch& b, Replicas& workers) {
-    return motion_step(net.graph(), net.optimiser(), b, 1.0, 64, workers, [] {});
+    return motion_step(net.graph(), net.optimiser(), b, {.loss = {.motion = 1}, .segment = 0}, workers,
+                       [](const UpdateReport&) {});
   };
   const Outcome one = outcome_of(1, batch, true, motion);
   expect_alike(one, outcome_of(2, batch, true, motion));

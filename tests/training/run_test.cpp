@@ -99,6 +99,59 @@ TEST_F(RunTest, ResumedRunsWithReplicasAreBitIdentical) {
   for (const auto& [name, value] : x.optimiser) EXPECT_TRUE(at::equal(value, y.optimiser.at(name))) << name;
 }
 
+// The published recipe: RAdam, frame-wise updates with neighbours at either end, the blur-invariant loss
+// alone and beside the image loss.
+TEST_F(RunTest, PvdnetInJointModeResumesBitIdentical) {
+  TrainConfig whole = config("whole");
+  whole.network = "pvdnet-slim";
+  whole.start = Start::kXavier;
+  whole.data.context = 1;
+  whole.data.reuse = 1;
+  whole.motion.phase = {.batch = 2, .frames = 2, .crop = 64};
+  whole.motion.segment = 1;
+  whole.motion.truth = 0;
+  whole.motion.blur_invariant = 1;
+  whole.motion.schedule.shape = whole.joint.schedule.shape = RateShape::kCosineRestarts;
+  whole.motion.optimiser =
+      whole.joint.optimiser = {.rule = UpdateRule::kRAdam, .adam_rate = 1e-4, .adam_beta2 = 0.999};
+  whole.joint.phases = {{.share = 1, .batch = 1, .frames = 2, .crop = 64}};
+  whole.joint.iterations = 2;
+  whole.joint.segment = 1;
+  whole.joint.motion_rate = 1;
+  whole.joint.loss = {
+      .picture = PictureLoss::kSquared, .motion = 0, .temporal = 0, .blur_invariant = 1, .first_frames = 1};
+  whole.joint.half_from = 1;
+  TrainConfig broken = whole;
+  broken.directory = folder_ / "broken";
+  run(whole);
+  run(broken, false, 1);
+  run(broken, true, 3);
+  run(broken, true);
+  const TrainState x = read_train_state(checkpoint_path(whole)),
+                   y = read_train_state(checkpoint_path(broken));
+  for (const auto& [name, value] : x.model) EXPECT_TRUE(at::equal(value, y.model.at(name))) << name;
+  for (const auto& [name, value] : x.optimiser) EXPECT_TRUE(at::equal(value, y.optimiser.at(name))) << name;
+  EXPECT_TRUE(fs::exists(whole.directory / "pvdnet-slim.safetensors"));
+}
+
+TEST_F(RunTest, AFrozenMotionBranchKeepsItsWeights) {
+  TrainConfig c = config("frozen");
+  c.network = "pvdnet-slim";
+  c.motion.iterations = 1;
+  c.joint.iterations = 1;
+  c.joint.motion_rate = 0;
+  run(c);
+  const TrainState before = read_train_state(c.directory / "after-motion.safetensors"),
+                   after = read_train_state(checkpoint_path(c));
+  int moved = 0;
+  for (const auto& [name, value] : after.model) {
+    const bool same = at::equal(value, before.model.at(name));
+    if (name.starts_with("BIMNet.")) EXPECT_TRUE(same) << name;
+    moved += name.starts_with("PVDNet.") && !same ? 1 : 0;
+  }
+  EXPECT_GT(moved, 0);
+}
+
 TEST_F(RunTest, FinishedAndForeignCheckpointsAreNotResumed) {
   TrainConfig c = config("run");
   run(c, false, 1);
@@ -189,6 +242,27 @@ TEST(Evaluation, PoolsSquaredErrors) {
   EXPECT_THROW((void)score_frames(truth, output.slice(0, 0, 1), truth, {}), InputError);
 }
 
+// A result moved by whole pixels and one whose first frame is wrong: aligned, neither counts.
+TEST(Evaluation, PaperProtocolAlignsAndLeavesTheFirstFrameOut) {
+  at::manual_seed(2);
+  const at::Tensor truth = at::randint(0, 256, {3, 3, 64, 72}, at::kByte);
+  at::Tensor output = at::roll(truth, {2, 1}, {2, 3}), input = truth.clone();
+  output[0].fill_(7);
+  input[0].fill_(9);
+  const Score s = score_frames(input, output, truth, {.ssim = false, .paper = true});
+  EXPECT_EQ(s.frames, 3);
+  ASSERT_EQ(s.aligned.frames, 2);
+  EXPECT_LT(s.psnr_output / 3, 10);
+  EXPECT_EQ(s.aligned.input.psnr, 2 * kExactPsnr);
+  EXPECT_NEAR(s.aligned.input.ssim, 2, 1e-12);
+  EXPECT_GT(s.aligned.output.psnr / 2, 14);  // what is left is the zeroed margin and the roll's seam
+  Evaluation e;
+  e.add({"video", -1, s});
+  EXPECT_NE(e.aligned_table(true).find("video"), std::string::npos);
+  EXPECT_NE(e.json("x").find("\"paper\""), std::string::npos);
+  EXPECT_EQ(score_frames(input, output, truth, {.ssim = false}).aligned.frames, 0);
+}
+
 TEST(Evaluation, BordersDoNotCount) {
   at::Tensor truth = at::full({1, 3, 32, 32}, 100, at::kByte), output = truth.clone();
   output.slice(2, 0, 8).fill_(0);
@@ -225,7 +299,9 @@ TEST(FastOperators, MatchTheComposedForms) {
     check(op::NormChannels{op::NormKind::kCentred, 1e-4F}, {x});
     check(op::ChannelAffine{.scale = "s"}, {x}, {{"s", at::randn({c})}});
     check(op::Warp{}, {x, at::randn({2, 2, 7, 9}) * 4});
+    check(op::Warp{.border = Border::kZero}, {x, at::randn({2, 2, 7, 9}) * 4});
     check(op::Correlation{.radius = 2}, {x, at::randn({2, c, 7, 9})});
+    check(op::Correlation{.radius = 2, .stride = 2}, {x, at::randn({2, c, 7, 9})});
     check(op::Correlation{.radius = 1, .mean = false}, {x, at::randn({2, c, 7, 9})});
   }
 }
