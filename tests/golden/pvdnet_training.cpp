@@ -107,7 +107,8 @@ void blur_invariant_loss(Case& c, Backend* /*backend*/) {
   c.require("mode", "joint training, BIMNet not fixed");
   c.require("loss order", nlohmann::json{"bb", "bs", "sb", "ss", "flow", "image", "total"});
   c.require("frames", "[-1,1]; previous_deblurred = blurred_previous");
-  // In float64, so that what is left of the smallest gradients (3e-7 of a norm of 3) is the reference's rounding.
+  // In float64, so that what is left of the smallest gradients (3e-7 of a norm of 3) is the reference's
+  // rounding.
   const auto unit = [&](const char* name) { return (to_torch(c.input(name)).to(at::kDouble) + 1) / 2; };
   std::vector<double> losses;
   compare_combinations(c, unit("sharp_previous"), unit("sharp_current"), losses);
