@@ -112,17 +112,17 @@ TEST_F(Folders, SinglePairsAreSequencesOfOneFrame) {
 }
 
 TEST_F(Folders, BadFoldersAreInputErrors) {
-  EXPECT_THROW(find_pairs(root_ / "none"), InputError);
-  EXPECT_THROW(find_pairs(root_), InputError);
+  EXPECT_THROW((void)find_pairs(root_ / "none"), InputError);
+  EXPECT_THROW((void)find_pairs(root_), InputError);
   put("a/blur/1.png", 1);
   put("a/sharp/2.png", 1);
-  EXPECT_THROW(find_pairs(root_), InputError);
+  EXPECT_THROW((void)find_pairs(root_), InputError);
 }
 
 TEST_F(Folders, SizesMustAgree) {
   put("a/blur/1.png", 1);
   put("a/sharp/1.png", 1, 44, 24);
-  EXPECT_THROW(load_pairs(find_pairs(root_)[0]), InputError);
+  EXPECT_THROW((void)load_pairs(find_pairs(root_)[0]), InputError);
 }
 
 TEST_F(Folders, SynthesisedClipsComeBackAsPairs) {
