@@ -59,15 +59,11 @@ std::string packets(const Sandbox& box, const std::string& file, const std::stri
 }
 
 std::string properties(const Sandbox& box, const std::string& file) {
-  std::string text =
-      probe(box,
-            {"-show_entries",
-             "stream=codec_name,pix_fmt,width,height,color_range,color_space,color_primaries,color_transfer,"
-             "chroma_location,sample_aspect_ratio:stream_tags=language:stream_side_data=rotation:chapter_"
-             "tags=title:format_tags=title",
-             "-show_chapters", "-of", "compact"},
-            file)
-          .out;
+  const std::string entries =
+      "stream=codec_name,pix_fmt,width,height,color_range,color_space,color_primaries,color_transfer,"
+      "chroma_location,sample_aspect_ratio:stream_tags=language:stream_side_data=rotation:chapter_"
+      "tags=title:format_tags=title";
+  std::string text = probe(box, {"-show_entries", entries, "-show_chapters", "-of", "compact"}, file).out;
   // Side data of other kinds leaves a heading without content; `hdr` looks at it.
   text = std::regex_replace(text, std::regex("\\|?side_data\\|\n"), "\n");
   return std::regex_replace(text, std::regex("\n+"), "\n");
