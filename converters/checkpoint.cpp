@@ -27,7 +27,7 @@ const std::string* find(const SafeTensors& file, std::string_view key) {
   return found == file.metadata.end() ? nullptr : &found->second;
 }
 
-Converted convert_training_checkpoint(SafeTensors file) {
+Converted convert_training_checkpoint(SafeTensors&& file) {
   const std::string* network = find(file, "network");
   if (network == nullptr) throw ModelError("training checkpoint without the name of its network");
   const auto known = network_names();

@@ -111,7 +111,7 @@ NetworkMatch match_network(const TensorMap& tensors) {
   return best;
 }
 
-Model import_network(const NetworkMatch& match, TensorMap tensors) {
+Model import_network(const NetworkMatch& match, TensorMap&& tensors) {
   if (match.network.empty()) {
     throw ModelError(
         fmt::format("{} tensors, none of which is a weight of a network that this version knows ({}); "

@@ -26,7 +26,7 @@ struct NetworkMatch {
 
 /// The network with these weights (float64 becomes float32). Throws ModelError listing all of `wrong`, or the
 /// networks that are known if `network` is empty and none fits.
-[[nodiscard]] Model import_network(const NetworkMatch& match, TensorMap tensors);
+[[nodiscard]] Model import_network(const NetworkMatch& match, TensorMap&& tensors);
 
 /// The dotted prefix that all names share, "" if none: "module.".
 [[nodiscard]] std::string common_prefix(const TensorMap& tensors);

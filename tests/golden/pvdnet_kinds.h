@@ -23,6 +23,9 @@ void training_updates(Case& c, Backend* backend);
 void radam(Case& c, Backend* backend);
 void lr_schedule(Case& c, Backend* backend);
 
+// Bounds of the cases' README that several kinds share.
+inline constexpr double kFlowBound = 2e-3, kStepMean = 1e-3, kStepLargest = 0.05;
+
 /// The graph with parameters made from their names and the gains of the metadata.
 [[nodiscard]] Model filled(const Case& c, Graph graph);
 /// Makes the value of a node visible under a name of the case. Throws CaseError if there is none.

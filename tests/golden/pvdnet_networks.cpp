@@ -18,8 +18,7 @@ namespace unblur::golden::pvdnet {
 namespace {
 
 // Bounds of the cases' README.
-constexpr double kFlowBound = 2e-3, kNetworkBound = 2e-5, kGivenVolumeBound = 1e-6;
-constexpr double kStepMean = 1e-3, kStepLargest = 0.05, kPixelShare = 0.01;
+constexpr double kNetworkBound = 2e-5, kGivenVolumeBound = 1e-6, kPixelShare = 0.01;
 // Of a PSNR of some 17 dB and its SSIM, where frames may differ by kStepMean.
 constexpr double kScoreBound = 0.03;
 

@@ -19,7 +19,6 @@ namespace unblur::golden::pvdnet {
 namespace {
 
 // Bounds of the cases' README; relative ones are of the largest stored value.
-constexpr double kFlowBound = 2e-3, kStepLargest = 0.05, kStepMean = 1e-3;
 constexpr double kLossBound = 1e-3, kGradientBound = 1e-2, kExactBound = 1e-6;
 
 void compare_relative(Case& c, const std::string& name, const Tensor& got, double bound) {
@@ -34,7 +33,7 @@ Tensor row(const std::vector<double>& values) {
   return Tensor::from_floats({static_cast<std::int64_t>(narrow.size())}, narrow);
 }
 
-double number(const Case& c, const std::string& key) {
+double config_number(const Case& c, const std::string& key) {
   const nlohmann::json value = c.config(key);
   if (!value.is_number()) throw CaseError(fmt::format("config '{}' is no number", key));
   return value.get<double>();
@@ -147,7 +146,7 @@ void training_updates(Case& c, Backend* /*backend*/) {
   c.require("optimiser", "RAdam betas 0.9 0.999 eps 1e-8 weight_decay 0.01");
   c.require("scheduler", "CA");
   c.require("gradient_clip_norm", 1.0);
-  const double rate = number(c, "lr_init");
+  const double rate = config_number(c, "lr_init");
   Model model = filled(c, build_pvdnet(pvdnet_config()));
   const TorchGraph fresh(model.graph, model.parameters);
   TorchGraph net(std::move(model.graph), model.parameters);
@@ -156,7 +155,7 @@ void training_updates(Case& c, Backend* /*backend*/) {
     return to_torch(c.input(name)).to(at::kFloat).div_(255).transpose(0, 1).contiguous();
   };
   const ClipBatch batch = batch_of(pictures("input_rgb8"), pictures("gt_rgb8"));
-  if (batch.end() - batch.begin() != std::lround(number(c, "updates")))
+  if (batch.end() - batch.begin() != std::lround(config_number(c, "updates")))
     throw CaseError("the clip has another number of frames than updates");
   const RateSchedule schedule{.shape = RateShape::kCosineRestarts, .lowest = 1e-7 / rate};
   StepOptions options = step_options(net, false);
@@ -191,7 +190,7 @@ void training_updates(Case& c, Backend* /*backend*/) {
 }
 
 void radam(Case& c, Backend* /*backend*/) {
-  OptimiserConfig config = radam_config(number(c, "lr"));
+  OptimiserConfig config = radam_config(config_number(c, "lr"));
   c.require("betas", nlohmann::json{0.9, 0.999});
   c.require("eps", 1e-8);
   c.require("weight_decay", 0.01);
@@ -209,9 +208,10 @@ void radam(Case& c, Backend* /*backend*/) {
 }
 
 void lr_schedule(Case& c, Backend* /*backend*/) {
-  const double rate = number(c, "lr_init");
+  const double rate = config_number(c, "lr_init");
   c.require("update", "1-based index of the optimiser update that uses this learning rate");
-  const RateSchedule cosine{.shape = RateShape::kCosineRestarts, .lowest = number(c, "eta_min") / rate};
+  const RateSchedule cosine{.shape = RateShape::kCosineRestarts,
+                            .lowest = config_number(c, "eta_min") / rate};
   const RateSchedule steps{.shape = RateShape::kSteps};
   const at::Tensor updates = to_torch(c.input("update")).to(at::kLong);
   std::vector<double> cosine_rates, step_rates;
