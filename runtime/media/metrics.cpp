@@ -40,45 +40,18 @@ std::array<double, kWindow> gaussian() {
   return g;
 }
 
-/// SSIM of one channel of the inner rectangle.
-double ssim_channel(const Picture8& a, const Picture8& b, int border, int channel) {
-  static const auto g = gaussian();
-  const int w = a.width - 2 * border, h = a.height - 2 * border, out_w = w - kWindow + 1;
-  // Moments E[a], E[b], E[aa], E[bb], E[ab], filtered along rows; then along columns on the fly.
-  std::vector<std::array<double, 5>> rows(static_cast<std::size_t>(out_w) * static_cast<std::size_t>(h));
-  const auto sample = [&](const Picture8& p, int y, int x) {
-    const auto i = (static_cast<std::size_t>(y + border) * static_cast<std::size_t>(p.width) +
-                    static_cast<std::size_t>(x + border)) *
-                       static_cast<std::size_t>(p.channels) +
-                   static_cast<std::size_t>(channel);
-    return static_cast<double>(p.data[i]);
-  };
-  for (int y = 0; y < h; ++y) {
-    for (int x = 0; x < out_w; ++x) {
-      std::array<double, 5> m{};
-      for (int k = 0; k < kWindow; ++k) {
-        const double va = sample(a, y, x + k), vb = sample(b, y, x + k), gk = g[static_cast<std::size_t>(k)];
-        m[0] += gk * va, m[1] += gk * vb, m[2] += gk * va * va, m[3] += gk * vb * vb, m[4] += gk * va * vb;
-      }
-      rows[static_cast<std::size_t>(y) * static_cast<std::size_t>(out_w) + static_cast<std::size_t>(x)] = m;
+/// One channel of the inner rectangle.
+std::vector<double> channel_of(const Picture8& p, int border, int channel) {
+  std::vector<double> values;
+  for (int y = border; y < p.height - border; ++y) {
+    for (int x = border; x < p.width - border; ++x) {
+      values.push_back(p.data[(static_cast<std::size_t>(y) * static_cast<std::size_t>(p.width) +
+                               static_cast<std::size_t>(x)) *
+                                  static_cast<std::size_t>(p.channels) +
+                              static_cast<std::size_t>(channel)]);
     }
   }
-  constexpr double kC1 = (0.01 * 255) * (0.01 * 255), kC2 = (0.03 * 255) * (0.03 * 255);
-  double sum = 0;
-  for (int y = 0; y + kWindow <= h; ++y) {
-    for (int x = 0; x < out_w; ++x) {
-      std::array<double, 5> m{};
-      for (int k = 0; k < kWindow; ++k) {
-        const auto& r = rows[static_cast<std::size_t>(y + k) * static_cast<std::size_t>(out_w) +
-                             static_cast<std::size_t>(x)];
-        for (std::size_t i = 0; i < 5; ++i) m[i] += g[static_cast<std::size_t>(k)] * r[i];
-      }
-      const double var_a = m[2] - m[0] * m[0], var_b = m[3] - m[1] * m[1], cov = m[4] - m[0] * m[1];
-      sum += (2 * m[0] * m[1] + kC1) * (2 * cov + kC2) /
-             ((m[0] * m[0] + m[1] * m[1] + kC1) * (var_a + var_b + kC2));
-    }
-  }
-  return sum / (static_cast<double>(out_w) * (h - kWindow + 1));
+  return values;
 }
 
 }  // namespace
@@ -108,10 +81,48 @@ SquaredError squared_error(const Picture8& a, const Picture8& b, int border) {
   return error;
 }
 
+double ssim(std::span<const double> a, std::span<const double> b, int width, int height) {
+  static const auto g = gaussian();
+  const int out_w = width - kWindow + 1;
+  // Moments E[a], E[b], E[aa], E[bb], E[ab], filtered along rows; then along columns on the fly.
+  std::vector<std::array<double, 5>> rows(static_cast<std::size_t>(out_w) * static_cast<std::size_t>(height));
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < out_w; ++x) {
+      std::array<double, 5> m{};
+      for (int k = 0; k < kWindow; ++k) {
+        const auto i =
+            static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x + k);
+        const double va = a[i], vb = b[i], gk = g[static_cast<std::size_t>(k)];
+        m[0] += gk * va, m[1] += gk * vb, m[2] += gk * va * va, m[3] += gk * vb * vb, m[4] += gk * va * vb;
+      }
+      rows[static_cast<std::size_t>(y) * static_cast<std::size_t>(out_w) + static_cast<std::size_t>(x)] = m;
+    }
+  }
+  constexpr double kC1 = (0.01 * 255) * (0.01 * 255), kC2 = (0.03 * 255) * (0.03 * 255);
+  double sum = 0;
+  for (int y = 0; y + kWindow <= height; ++y) {
+    for (int x = 0; x < out_w; ++x) {
+      std::array<double, 5> m{};
+      for (int k = 0; k < kWindow; ++k) {
+        const auto& r = rows[static_cast<std::size_t>(y + k) * static_cast<std::size_t>(out_w) +
+                             static_cast<std::size_t>(x)];
+        for (std::size_t i = 0; i < 5; ++i) m[i] += g[static_cast<std::size_t>(k)] * r[i];
+      }
+      const double var_a = m[2] - m[0] * m[0], var_b = m[3] - m[1] * m[1], cov = m[4] - m[0] * m[1];
+      sum += (2 * m[0] * m[1] + kC1) * (2 * cov + kC2) /
+             ((m[0] * m[0] + m[1] * m[1] + kC1) * (var_a + var_b + kC2));
+    }
+  }
+  return sum / (static_cast<double>(out_w) * (height - kWindow + 1));
+}
+
 double ssim(const Picture8& a, const Picture8& b, int border) {
   check(a, b, border, kWindow);
   double sum = 0;
-  for (int c = 0; c < a.channels; ++c) sum += ssim_channel(a, b, border, c);
+  for (int c = 0; c < a.channels; ++c) {
+    sum +=
+        ssim(channel_of(a, border, c), channel_of(b, border, c), a.width - 2 * border, a.height - 2 * border);
+  }
   return sum / a.channels;
 }
 

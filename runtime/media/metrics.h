@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace unblur {
 
@@ -36,5 +37,7 @@ struct SquaredError {
 /// picture, K1 = 0.01, K2 = 0.03, L = 255; mean over window positions, then over channels. 1 for equal
 /// pictures. Throws InputError as above, and where less than 11 px are left in a direction.
 [[nodiscard]] double ssim(const Picture8& a, const Picture8& b, int border = 0);
+/// The same of one channel of any values in [0, 255], in tight rows of `width`.
+[[nodiscard]] double ssim(std::span<const double> a, std::span<const double> b, int width, int height);
 
 }  // namespace unblur

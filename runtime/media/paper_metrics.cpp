@@ -134,37 +134,6 @@ std::pair<int, int> translation(const Planes& truth, const Planes& result) {
 
 double psnr(double peak, double mse) { return 10 * std::log10(peak * peak / mse); }
 
-/// SSIM of Wang et al. 2004, window-weighted variances, mean over the positions inside.
-double gaussian_ssim(const Plane& a, const Plane& b) {
-  constexpr int kTaps = 11;
-  constexpr double kC1 = 0.01 * 255 * 0.01 * 255, kC2 = 0.03 * 255 * 0.03 * 255;
-  std::array<double, kTaps> weight{};
-  double total = 0;
-  for (int i = 0; i < kTaps; ++i) {
-    const int from_centre = i - kTaps / 2;
-    const double d = from_centre;
-    total += weight[static_cast<std::size_t>(i)] = std::exp(-d * d / (2 * 1.5 * 1.5));
-  }
-  for (double& w : weight) w /= total;
-  double sum = 0;
-  for (int y = 0; y + kTaps <= a.height; ++y) {
-    for (int x = 0; x + kTaps <= a.width; ++x) {
-      double ma = 0, mb = 0, aa = 0, bb = 0, ab = 0;
-      for (int j = 0; j < kTaps; ++j) {
-        for (int i = 0; i < kTaps; ++i) {
-          const double w = weight[static_cast<std::size_t>(i)] * weight[static_cast<std::size_t>(j)];
-          const double p = a.at(y + j, x + i), q = b.at(y + j, x + i);
-          ma += w * p, mb += w * q;
-          aa += w * p * p, bb += w * q * q, ab += w * p * q;
-        }
-      }
-      sum += (2 * ma * mb + kC1) * (2 * (ab - ma * mb) + kC2) /
-             ((ma * ma + mb * mb + kC1) * (aa - ma * ma + bb - mb * mb + kC2));
-    }
-  }
-  return sum / (static_cast<double>(a.height - kTaps + 1) * (a.width - kTaps + 1));
-}
-
 /// One channel of interleaved values.
 struct Strided {
   const float* values;
@@ -237,7 +206,9 @@ AlignedQuality aligned_quality(const Picture8& truth, const Picture8& result) {
       error += d * d;
     }
   }
-  return {{psnr(255, error / (static_cast<double>(h) * w)), gaussian_ssim(masked, moved)}, rows, columns};
+  return {{psnr(255, error / (static_cast<double>(h) * w)), ssim(masked.values, moved.values, w, h)},
+          rows,
+          columns};
 }
 
 Quality plain_quality(std::span<const float> truth, std::span<const float> result, int width, int height,

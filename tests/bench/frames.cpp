@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Frames per second of a whole network on a Vulkan device, with the share of each kernel:
 //   bench_frames [rt|balanced|MODEL.safetensors] [WIDTHxHEIGHT] [frames] [fp32|fp16] [device]
-// Networks by name run with random weights: the time does not depend on them. Frames are 8-bit 4:2:0.
+// Frames are 8-bit 4:2:0.
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <random>
 
+#include "bench.h"
 #include "graph/error.h"
-#include "networks/networks.h"
 #include "vulkan/backend.h"
 
 namespace {
@@ -26,29 +23,7 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-/// Of all threads; on a CPU device that is the kernels' work, whatever else the machine does meanwhile.
-double processor_ms() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto ms = [](const timeval& t) {
-    return 1e3 * static_cast<double>(t.tv_sec) + 1e-3 * static_cast<double>(t.tv_usec);
-  };
-  return ms(usage.ru_utime) + ms(usage.ru_stime);
-}
-
-std::shared_ptr<Model> load(const std::string& what) {
-  if (std::filesystem::exists(what)) return std::make_shared<Model>(read_model(what));
-  auto model = std::make_shared<Model>(build_network(what));
-  std::mt19937 random(1);
-  for (const auto& [name, dims] : model->graph.parameters()) {
-    std::vector<float> values(static_cast<std::size_t>(element_count(dims)));
-    const double fan_in = dims.size() == 4 ? static_cast<double>(dims[1] * dims[2] * dims[3]) : 100.0;
-    std::normal_distribution<double> normal(0.0, 0.5 / std::sqrt(fan_in));
-    for (float& v : values) v = static_cast<float>(normal(random));
-    model->parameters[name] = Tensor::from_floats(dims, values);
-  }
-  return model;
-}
+double processor_ms() { return 1e3 * bench::processor_seconds(); }
 
 std::vector<Frame> noise_frames(const FrameFormat& format, int count) {
   std::vector<Frame> frames;
@@ -119,7 +94,7 @@ int run_benchmark(int argc, char** argv) {
   options.format.height = std::stoi(size.substr(size.find('x') + 1));
   options.precision = argument(4, "fp32") == "fp16" ? Precision::kFp16 : Precision::kFp32;
 
-  const auto model = load(argument(1, "rt"));
+  const auto model = bench::load_model(argument(1, "rt"));
   const auto backend = create_vulkan_backend({argument(5, "")});
   fmt::print("{}, {}\n", backend->device().name, backend->device().driver);
   const std::vector<Frame> frames = noise_frames(options.format, 8);

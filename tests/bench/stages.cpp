@@ -5,17 +5,15 @@
 // have the same weights and frames; they, and a loop of nothing but multiply-adds (the floor), take turns. On
 // a busy machine only ratios mean something.
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <map>
 #include <random>
 #include <thread>
 
+#include "bench.h"
 #include "graph/error.h"
-#include "networks/networks.h"
 #include "vulkan/backend.h"
 #include "vulkan_bench.h"
 
@@ -33,22 +31,7 @@ std::size_t stage_of(std::string_view node) {
   return copy ? 3 : 0;
 }
 
-/// Of all threads: what the work costs, whatever else the machine does meanwhile.
-double processor_ms() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto ms = [](const timeval& t) {
-    return 1e3 * static_cast<double>(t.tv_sec) + 1e-3 * static_cast<double>(t.tv_usec);
-  };
-  return ms(usage.ru_utime) + ms(usage.ru_stime);
-}
-
-std::shared_ptr<Model> load(const std::string& what) {
-  if (std::filesystem::exists(what)) return std::make_shared<Model>(read_model(what));
-  auto model = std::make_shared<Model>(build_network(what));
-  model->parameters = initial_parameters(model->graph, 1);
-  return model;
-}
+double processor_ms() { return 1e3 * bench::processor_seconds(); }
 
 /// Multiply-adds of each stage at the size that the model computes.
 PerStage multiply_adds_of(const Model& model, const FrameFormat& format) {
@@ -129,7 +112,7 @@ int run_benchmark(int argc, char** argv) {
   options.format = {PixelLayout::kYuv420, 8, std::stoi(size), std::stoi(size.substr(size.find('x') + 1)), {}};
   options.precision = argument(4, "fp32") == "fp16" ? Precision::kFp16 : Precision::kFp32;
   options.time_nodes = true;
-  const auto model = load(argument(1, "pvdnet"));
+  const auto model = bench::load_model(argument(1, "pvdnet"));
 
   Contestant vulkan{"Vulkan", create_vulkan_backend({argument(5, "")})};
   Contestant torch{"LibTorch", load_torch_backend("cpu")};

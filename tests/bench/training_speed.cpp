@@ -5,13 +5,13 @@
 #include <torch/torch.h>
 
 #include <ATen/autocast_mode.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
+#include "bench.h"
 #include "networks/networks.h"
 #include "torch_graph.h"
 
@@ -23,15 +23,6 @@ struct Setting {
   int batch = 8, frames = 4, crop = 128, repeats = 3;
   bool channels_last = false, bfloat16 = false;
 };
-
-double processor_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 void iterate(TorchGraph& net, const Setting& s, const std::vector<torch::Tensor>& clip) {
   at::autocast::set_autocast_enabled(at::kCPU, s.bfloat16);
@@ -70,10 +61,10 @@ void measure(const std::string& network, const Setting& s) {
   std::vector<double> wall, processor;
   for (int i = 0; i < s.repeats; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    const double busy = processor_seconds();
+    const double busy = bench::processor_seconds();
     iterate(net, s, clip);
     wall.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    processor.push_back(processor_seconds() - busy);
+    processor.push_back(bench::processor_seconds() - busy);
   }
   std::sort(wall.begin(), wall.end());
   std::sort(processor.begin(), processor.end());

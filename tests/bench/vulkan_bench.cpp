@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "vulkan_bench.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
 #include <random>
 
+#include "bench.h"
 #include "include/constants.h"
 #include "vulkan/check.h"
 
 namespace unblur::bench {
 namespace {
-
-double cpu_time() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 double wall_time() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -66,7 +59,7 @@ Workload::Workload(std::shared_ptr<vk::Device> device, vk::Pipelines& pipelines,
   UNBLUR_VK(vkCreateQueryPool(device_->get(), &info, nullptr, &queries_));
 
   const double wall = wall_time();
-  const double cpu = cpu_time();
+  const double cpu = processor_seconds();
   const vk::PipelineKey key{kernel.shader, kernel.specialization, kernel.required_subgroup_size};
   const VkPipeline pipeline = pipelines.get({&key, 1}).front();
   commands_ = recorder_->begin(name);
@@ -78,16 +71,16 @@ Workload::Workload(std::shared_ptr<vk::Device> device, vk::Pipelines& pipelines,
   recorder_->end(commands_);
   vk::submit_and_wait(*device_, commands_);
   first_use_s_ = wall_time() - wall;
-  first_use_cpu_s_ = cpu_time() - cpu;
+  first_use_cpu_s_ = processor_seconds() - cpu;
 }
 
 Workload::~Workload() { vkDestroyQueryPool(device_->get(), queries_, nullptr); }
 
 Sample Workload::run() {
-  const double cpu = cpu_time();
+  const double cpu = processor_seconds();
   vk::submit_and_wait(*device_, commands_);
   Sample sample;
-  sample.cpu_s = cpu_time() - cpu;
+  sample.cpu_s = processor_seconds() - cpu;
   std::array<std::uint64_t, 2> ticks{};
   UNBLUR_VK(vkGetQueryPoolResults(device_->get(), queries_, 0, 2, sizeof ticks, ticks.data(), 8,
                                   VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT));
