@@ -13,16 +13,23 @@ struct CsvTable {
   std::vector<std::string> columns;
   std::vector<std::vector<double>> rows;
   [[nodiscard]] std::size_t column(const std::string& name) const;  ///< throws InputError if absent
+  [[nodiscard]] std::vector<double> values(const std::string& name) const;
 };
 [[nodiscard]] CsvTable read_csv(const std::filesystem::path& path);
 
-/// Lines of `curves` (column names) over column `x` times `x_scale`. Colours and legend come from the order.
+/// One diagram: lines of `curves` (column names) and what they measure. Colours and legend come from the
+/// order.
+struct Panel {
+  std::vector<std::string> curves;
+  std::string label;
+};
+/// Panels one below the other over column `x` times `x_scale`.
 [[nodiscard]] std::string plot_svg(const CsvTable& table, const std::string& x, double x_scale,
-                                   const std::string& x_label, const std::vector<std::string>& curves,
-                                   const std::string& y_label);
+                                   const std::string& x_label, const std::vector<Panel>& panels);
 
-/// What suits a log of this program: gains per bin over minutes of validation.csv; loss, and end-point error
-/// against that of zero motion, smoothed over 50 rows, of train.csv.
+/// What suits a log of this program: gains per bin over minutes of validation.csv; the losses of picture and
+/// motion, and end-point error against that of zero motion, of train.csv, each the mean of the last 50th of
+/// all rows (at least 50).
 [[nodiscard]] std::string plot_log(const CsvTable& table);
 
 }  // namespace unblur

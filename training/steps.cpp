@@ -128,13 +128,22 @@ FlowTruth truth_like(const Part& part, const FlowTruth& whole, const at::Tensor&
           truth.count * stacked};
 }
 
-/// Loss of all flow outputs of a frame; counts end-point errors of the finest.
-at::Tensor truth_losses(const Graph& graph, const TorchTensors& outputs, const FlowTruth& whole, Part& part) {
+/// The flows that are trained, the finest first; at least the coarsest.
+std::vector<std::string> trained_flows(const Graph& graph, int skipped) {
+  std::vector<std::string> names = motion_outputs(graph);
+  const auto left_out = std::min<std::ptrdiff_t>(skipped, std::ssize(names) - 1);
+  names.erase(names.begin(), names.begin() + left_out);
+  return names;
+}
+
+/// Loss of these flow outputs of a frame; counts end-point errors of the first, the finest.
+at::Tensor truth_losses(const std::vector<std::string>& names, const TorchTensors& outputs,
+                        const FlowTruth& whole, Part& part) {
   at::Tensor total;
-  for (const std::string& name : motion_outputs(graph)) {
+  for (const std::string& name : names) {
     const at::Tensor flow = outputs.at(name).to(at::kFloat);
     const FlowTruth truth = truth_like(part, whole, flow);
-    if (name == "flow") part.report.epe += end_point_error(flow, truth);
+    if (name == names.front()) part.report.epe += end_point_error(flow, truth);
     const at::Tensor loss = motion_loss(flow, truth);
     total = total.defined() ? total + loss : loss;
   }
@@ -225,7 +234,7 @@ at::Tensor frame_losses(const TorchGraph& net, const TorchTensors& outputs, Part
   if (auxiliary.defined()) add(auxiliary, weights.auxiliary, part.share, part.report.auxiliary);
   if (t > 0) {
     const FlowTruth truth = truth_at(*part.whole, t, weights.motion_limit);
-    const at::Tensor motion = truth_losses(net.graph(), outputs, truth, part);
+    const at::Tensor motion = truth_losses(motion_outputs(net.graph()), outputs, truth, part);
     if (weights.motion > 0) add(motion, weights.motion, 1.0, part.report.motion);
     if (weights.blur_invariant > 0) {
       const FramePairs pairs = pairs_at(part, t, PairPictures::kAll);
@@ -269,7 +278,8 @@ void set_gradients(Optimiser& optimiser, const std::vector<Part>& parts) {
 /// before and are carried on.
 at::Tensor pair_losses(const TorchGraph& net, const StepOptions& options, std::int64_t t, Part& part) {
   const LossConfig& weights = options.loss;
-  TorchWanted wanted = wanting({.outputs = motion_outputs(net.graph()), .states = {}}, options);
+  const std::vector<std::string> flows = trained_flows(net.graph(), options.skipped_flows);
+  TorchWanted wanted = wanting({.outputs = flows, .states = {}}, options);
   TorchStep step;
   if (part.states.empty()) {
     const PairPictures pictures = weights.blur_invariant > 0 ? PairPictures::kAll : options.pictures;
@@ -280,7 +290,7 @@ at::Tensor pair_losses(const TorchGraph& net, const StepOptions& options, std::i
     part.states = std::move(step.states);
   }
   const FlowTruth truth = truth_at(*part.whole, t, weights.motion_limit);
-  at::Tensor total = truth_losses(net.graph(), step.outputs, truth, part);
+  at::Tensor total = truth_losses(flows, step.outputs, truth, part);
   part.report.motion += total.item<double>();
   total = total * weights.motion;
   if (weights.blur_invariant > 0) {

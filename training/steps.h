@@ -36,6 +36,7 @@ struct StepReport {
 struct StepOptions {
   LossConfig loss;
   PairPictures pictures = PairPictures::kBlurred;  ///< of motion_step
+  int skipped_flows = 0;  ///< of motion_step: the finest flows, neither computed nor trained
   ValueRange range;
   std::vector<Value> constants = {};  ///< nodes through which no gradient flows
   int segment = 4;                    ///< frames of one update; 0: the whole clip

@@ -133,6 +133,10 @@ MotionStage read_motion(Settings& s) {
       s, "motion.pictures",
       {{"blurred", PairPictures::kBlurred}, {"mixed", PairPictures::kMixed}, {"all", PairPictures::kAll}},
       m.pictures);
+  m.coarse_share = s.number("motion.coarse_share", m.coarse_share, 0, 1);
+  if (m.coarse_share > 0 && m.blur_invariant > 0)
+    throw UsageError(
+        "'motion.blur_invariant' needs the finest flow all the time: motion.coarse_share must be 0");
   return m;
 }
 
@@ -169,6 +173,13 @@ JointStage read_joint(Settings& s) {
 }
 
 }  // namespace
+
+int MotionStage::skipped_flows(std::int64_t iteration, std::optional<std::int64_t> total) const {
+  if (!total || coarse_share == 0) return 0;
+  const double done = static_cast<double>(iteration) / static_cast<double>(*total);
+  if (done < coarse_share / 2) return 2;
+  return done < coarse_share ? 1 : 0;
+}
 
 TrainConfig read_train_config(Settings& s) {
   TrainConfig c;

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,12 @@ struct MotionStage {
   double truth = 1;           ///< weight of the loss against the known flow
   double blur_invariant = 0;  ///< weight of the blur-invariant loss, which needs no known flow
   PairPictures pictures = PairPictures::kBlurred;
+  /// Coarse flows first, which cost little and which the finer ones build on (LiteFlowNet, Hui et al. 2018,
+  /// trains its levels in turn, too): for half of this share of the stage without the two finest, then
+  /// without the finest.
+  double coarse_share = 0;
+  /// How many of the finest flows are left out; none while the length of the stage is unknown.
+  [[nodiscard]] int skipped_flows(std::int64_t iteration, std::optional<std::int64_t> total) const;
 };
 
 struct JointStage {

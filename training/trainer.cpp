@@ -256,6 +256,8 @@ StepReport Run::iterate(const ClipBatch& batch) {
     options.loss.blur_invariant = config_.motion.blur_invariant;
     options.pictures = config_.motion.pictures;
     options.segment = config_.motion.segment;
+    options.skipped_flows =
+        config_.motion.skipped_flows(iteration_, total_ > 0 ? std::optional(total_) : std::nullopt);
     return motion_step(net_.graph(), net_.optimiser(), batch, options, *replicas_, after);
   }
   const double done = static_cast<double>(iteration_) / static_cast<double>(planned());

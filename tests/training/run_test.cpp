@@ -152,6 +152,31 @@ TEST_F(RunTest, AFrozenMotionBranchKeepsItsWeights) {
   EXPECT_GT(moved, 0);
 }
 
+// Iterations of one whole coarse share: two without the two finest levels, two without the finest.
+TEST_F(RunTest, CoarseFlowsAreTrainedFirst) {
+  TrainConfig c = config("coarse");
+  c.network = "pvdnet-slim";
+  c.motion.iterations = 4;
+  c.motion.coarse_share = 1;
+  c.joint.iterations = 1;
+  c.joint.motion_rate = 0;
+  run(c);
+  const TensorMap start = initial_parameters(build_network("pvdnet-slim", true).graph, c.seed, c.start);
+  const TrainState end = read_train_state(checkpoint_path(c));
+  int coarse = 0, middle = 0, fine = 0;
+  for (const auto& [name, value] : end.model) {
+    if (!name.starts_with("BIMNet.moduleMatching.") || !name.ends_with(".moduleMain.0.weight")) continue;
+    const bool moved = !at::equal(value, to_torch(start.at(name)));
+    const char level = name.at(std::string("BIMNet.moduleMatching.").size());  // less 2
+    fine += level == '0' && moved ? 1 : 0;
+    middle += level == '1' && moved ? 1 : 0;
+    coarse += level > '1' && moved ? 1 : 0;
+  }
+  EXPECT_EQ(fine, 0);
+  EXPECT_EQ(middle, 1);
+  EXPECT_EQ(coarse, 3);
+}
+
 TEST_F(RunTest, FinishedAndForeignCheckpointsAreNotResumed) {
   TrainConfig c = config("run");
   run(c, false, 1);

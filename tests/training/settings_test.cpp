@@ -48,7 +48,22 @@ TEST(Settings, MistakesAreNamedWithTheirLine) {
   EXPECT_NE(refusal("directory = 'x'\n").find("names no data"), std::string::npos);
   EXPECT_NE(refusal(kSmallest, {"joint"}).find("KEY=VALUE"), std::string::npos);
   EXPECT_NE(refusal(kSmallest, {"precision=fp8"}).find("fp8"), std::string::npos);
+  EXPECT_NE(refusal(kSmallest, {"motion.coarse_share=0.5", "motion.blur_invariant=1"})
+                .find("coarse_share must be 0"),
+            std::string::npos);
   EXPECT_NE(refusal(kSmallest, {"motion.crop=100"}).find("multiple of 16"), std::string::npos);
+}
+
+TEST(Settings, CoarseFlowsComeFirst) {
+  const MotionStage stage{.coarse_share = 0.5};
+  const auto skipped = [&](std::int64_t iteration) { return stage.skipped_flows(iteration, 100); };
+  EXPECT_EQ(skipped(0), 2);
+  EXPECT_EQ(skipped(24), 2);
+  EXPECT_EQ(skipped(25), 1);
+  EXPECT_EQ(skipped(49), 1);
+  EXPECT_EQ(skipped(50), 0);
+  EXPECT_EQ(stage.skipped_flows(0, std::nullopt), 0);  // while the speed is measured
+  EXPECT_EQ(MotionStage{}.skipped_flows(0, 100), 0);
 }
 
 TEST(Settings, PhasesMustFillTheRun) {
