@@ -15,6 +15,15 @@
 
 namespace unblur {
 
+/// How a model's output "control" describes the path of every pixel during the exposure
+/// (networks/exposure.h).
+struct TrajectoryInfo {
+  std::string mode = "quad";  ///< "quad", "bilin" (control: 4 channels), "lin" (2 channels)
+  int points = 15;            ///< time points of the exposure, odd, 3 to 255
+  bool directed = false;      ///< whether start and end of the exposure are told apart
+  bool operator==(const TrajectoryInfo&) const = default;
+};
+
 /// What is stored beside the graph. Free text goes to `card` (name, architecture, training data and its
 /// licence, metrics, date, citation, ...), keyed by the names that `unblur info` prints.
 struct ModelInfo {
@@ -25,6 +34,9 @@ struct ModelInfo {
   float range_low = 0.0F;       ///< what black and white (sRGB-encoded) are mapped to
   float range_high = 1.0F;
   std::optional<int> receptive_field;  ///< px to each side; absent where unbounded (warps)
+  /// Set where the graph has an output "control": gather offsets in full-resolution px at the frame's size,
+  /// channels (S.dy, S.dx, E.dy, E.dx), for "lin" the first two.
+  std::optional<TrajectoryInfo> trajectory;
   std::map<std::string, std::string> card;
 };
 

@@ -20,6 +20,9 @@ constexpr std::string_view kCardPrefix = "card.";
 constexpr int kMaxSizeMultiple = 1024;
 constexpr int kMaxMinSize = 4096;
 constexpr int kMaxReceptiveField = 1 << 20;
+constexpr std::array<std::string_view, 3> kPathModes{"quad", "bilin", "lin"};
+constexpr int kMaxPoints = 255;
+constexpr std::string_view kDirected = "directed", kUndirected = "undirected";
 constexpr std::size_t kMaxListed = 20;
 
 using Metadata = std::map<std::string, std::string>;
@@ -77,6 +80,48 @@ void read_range(const std::string& text, ModelInfo& info) {
   }
 }
 
+std::string trajectory_text(const TrajectoryInfo& t) {
+  return fmt::format("{} {} {}", t.mode, t.points, t.directed ? kDirected : kUndirected);
+}
+
+/// "quad 15 undirected".
+TrajectoryInfo read_trajectory(const std::string& text) {
+  const std::size_t first = text.find(' '), second = text.find(' ', first + 1);
+  if (first == std::string::npos || second == std::string::npos)
+    throw ModelError("metadata 'trajectory' must be a mode, a number of points and a direction");
+  const std::string_view all = text, direction = all.substr(second + 1);
+  TrajectoryInfo info{.mode = text.substr(0, first),
+                      .points = number<int>(all.substr(first + 1, second - first - 1), "trajectory"),
+                      .directed = direction == kDirected};
+  if (direction != kDirected && direction != kUndirected)
+    throw ModelError(fmt::format("metadata 'trajectory': {} is neither {} nor {}", printable(direction),
+                                 kDirected, kUndirected));
+  return info;
+}
+
+/// Throws ModelError where a trajectory is not one, or is not what the graph's outputs hold.
+void check_trajectory(const ModelInfo& info, const Graph& graph) {
+  if (!info.trajectory) {
+    if (info.task == "trajectory") throw ModelError("task 'trajectory', but no metadata 'trajectory'");
+    return;
+  }
+  const TrajectoryInfo& t = *info.trajectory;
+  if (std::ranges::find(kPathModes, t.mode) == kPathModes.end())
+    throw ModelError(fmt::format("metadata 'trajectory': {} is none of {}", printable(t.mode),
+                                 fmt::join(kPathModes, ", ")));
+  if (t.points < 3 || t.points > kMaxPoints || t.points % 2 == 0)
+    throw ModelError(
+        fmt::format("metadata 'trajectory': {} points; it must be odd, 3 to {}", t.points, kMaxPoints));
+  const int control = t.mode == "lin" ? 2 : 4;
+  if (const int channels = graph.node(graph.output("control")).channels; channels != control)
+    throw ModelError(fmt::format("output 'control' has {} channels, trajectory mode {} needs {}", channels,
+                                 t.mode, control));
+  if (!graph.has_output("offsets")) return;
+  if (const int channels = graph.node(graph.output("offsets")).channels; channels != 2 * t.points)
+    throw ModelError(
+        fmt::format("output 'offsets' has {} channels, {} points need {}", channels, t.points, 2 * t.points));
+}
+
 ModelInfo read_info(const Metadata& metadata) {
   ModelInfo info;
   info.name = entry(metadata, "name");
@@ -91,6 +136,7 @@ ModelInfo read_info(const Metadata& metadata) {
   if (metadata.contains("receptive_field")) {
     info.receptive_field = bounded(metadata, "receptive_field", 0, kMaxReceptiveField);
   }
+  if (metadata.contains("trajectory")) info.trajectory = read_trajectory(metadata.at("trajectory"));
   for (const auto& [key, value] : metadata) {
     if (key.starts_with(kCardPrefix)) info.card.emplace(key.substr(kCardPrefix.size()), value);
   }
@@ -113,6 +159,7 @@ Model make_model(SafeTensors content) {
       entry(metadata, "states") != states_text(model.graph)) {
     throw ModelError("metadata 'window' or 'states' contradicts the graph");
   }
+  check_trajectory(model.info, model.graph);
   model.parameters = std::move(content.tensors);
   model.check_parameters();
   return model;
@@ -161,6 +208,7 @@ SafeTensors model_to_safetensors(const Model& model) {
               {"min_size", fmt::format("{}", info.min_size)},
               {"range", fmt::format("{} {}", info.range_low, info.range_high)}};
   if (info.receptive_field) metadata["receptive_field"] = fmt::format("{}", *info.receptive_field);
+  if (info.trajectory) metadata["trajectory"] = trajectory_text(*info.trajectory);
   for (const auto& [key, value] : info.card) metadata[std::string(kCardPrefix) + key] = value;
   return content;
 }
@@ -178,6 +226,7 @@ Model read_model(const std::filesystem::path& path) {
 
 void write_model(const std::filesystem::path& path, const Model& model) {
   model.graph.validate();
+  check_trajectory(model.info, model.graph);
   model.check_parameters();
   write_safetensors(path, model_to_safetensors(model));
 }

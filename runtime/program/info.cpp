@@ -39,6 +39,9 @@ nlohmann::json card_json(const Model& model) {
                    {"multiply_adds_720p", multiply_adds(model.graph, 720, 1280)},
                    {"card", i.card}};
   j["receptive_field"] = i.receptive_field ? nlohmann::json(*i.receptive_field) : nlohmann::json();
+  if (i.trajectory)
+    j["trajectory"] = {
+        {"mode", i.trajectory->mode}, {"points", i.trajectory->points}, {"directed", i.trajectory->directed}};
   for (const StateSpec& s : model.graph.states()) j["states"].push_back(s.name);
   for (const OutputSpec& o : model.graph.outputs()) j["outputs"].push_back(o.name);
   return j;
@@ -65,6 +68,9 @@ std::string card_text(const Model& model) {
   text += line("size multiple", fmt::format("{} (frames are padded and cropped)", i.size_multiple));
   text += line("receptive field", i.receptive_field ? fmt::format("{} px to each side", *i.receptive_field)
                                                     : "unbounded (follows motion)");
+  if (i.trajectory)
+    text += line("trajectories", fmt::format("{}, {} time points{}", i.trajectory->mode, i.trajectory->points,
+                                             i.trajectory->directed ? "" : ", start and end may be swapped"));
   for (const auto& [name, value] : i.card) {
     if (name == "licence_text" || name == "sources") continue;  // long: --license prints them
     text += line(name, value);

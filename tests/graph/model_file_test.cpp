@@ -378,6 +378,39 @@ TEST(ModelFile, RefusesWrongMetadata) {
   EXPECT_NE(message.find("unblur-convert"), std::string::npos) << message;
 }
 
+/// A model of trajectories whose outputs are slices of one convolution.
+Model example_trajectory() {
+  Model model{.info = {.name = "paths", .task = "trajectory", .trajectory = TrajectoryInfo{"lin", 5, true}}};
+  const Value frame = model.graph.add("frame", op::Input{"frame", 3, 0});
+  const Value all = model.graph.add("all", op::Concat{}, {frame, frame, frame, frame});
+  model.graph.set_output("control", model.graph.add("control", op::Slice{0, 2}, {all}));
+  model.graph.set_output("offsets", model.graph.add("offsets", op::Slice{2, 10}, {all}));
+  return model;
+}
+
+TEST(ModelFile, TrajectoryRoundTripAndRefusals) {
+  const SafeTensors content = model_to_safetensors(example_trajectory());
+  EXPECT_EQ(content.metadata.at("trajectory"), "lin 5 directed");
+  EXPECT_EQ(parse_model(serialise_safetensors(content)).info.trajectory, (TrajectoryInfo{"lin", 5, true}));
+  const std::pair<const char*, const char*> cases[] = {
+      {"lin 5", "a mode, a number"},        {"", "a mode, a number"},
+      {"cubic 5 directed", "none of quad"}, {"lin 4 directed", "must be odd"},
+      {"lin 1 directed", "must be odd"},    {"lin 257 directed", "must be odd"},
+      {"lin x directed", "not a number"},   {"lin 5 both", "neither"},
+      {"quad 5 directed", "needs 4"},       {"lin 7 directed", "need 14"},
+  };
+  for (const auto& [text, expected] : cases) {
+    SafeTensors wrong = content;
+    wrong.metadata["trajectory"] = text;
+    const std::string message = model_error([&] { (void)parse_model(serialise_safetensors(wrong)); });
+    EXPECT_NE(message.find(expected), std::string::npos) << text << "\n  says: " << message;
+  }
+  SafeTensors none = content;
+  none.metadata.erase("trajectory");
+  const std::string message = model_error([&] { (void)parse_model(serialise_safetensors(none)); });
+  EXPECT_NE(message.find("no metadata 'trajectory'"), std::string::npos) << message;
+}
+
 TEST(ModelFile, ListsEveryWrongParameter) {
   Model model = example_model();
   model.parameters.erase("gain");
