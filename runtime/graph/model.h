@@ -16,7 +16,7 @@
 namespace unblur {
 
 /// How a model's output "control" describes the path of every pixel during the exposure
-/// (networks/exposure.h).
+/// (graph/exposure.h).
 struct TrajectoryInfo {
   std::string mode = "quad";  ///< "quad", "bilin" (control: 4 channels), "lin" (2 channels)
   int points = 15;            ///< time points of the exposure, odd, 3 to 255

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "networks/exposure.h"
+#include "graph/exposure.h"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The closed form of exposure paths and the order in which their time points are stored.
-#include "networks/exposure.h"
+#include "graph/exposure.h"
 
 #include <gtest/gtest.h>
 
