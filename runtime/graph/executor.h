@@ -70,7 +70,7 @@ struct NamedOutput {
 };
 
 struct Result {
-  Frame frame;                       ///< restored, same format as submitted
+  Frame frame;  ///< restored, same format as submitted; as submitted where the graph has no output "frame"
   std::vector<NamedOutput> outputs;  ///< BindOptions::named_outputs
   std::vector<NodeTime> times;
   double gpu_ms = 0;          ///< whole frame on the device; 0 where unknown
@@ -87,8 +87,8 @@ class Session {
   /// window[i] belongs to offset min_offset() + i, and window[-min_offset()] is the frame restored.
   /// Blocks only while `max_in_flight()` frames are queued. Throws ProcessingError, MemoryError.
   virtual void submit(std::span<const Frame* const> window) = 0;
-  /// The oldest submitted frame, waiting for it. A frame with NaN, Inf or a flat output is run once more in
-  /// fp32 from the kept previous state; if that fails too: ProcessingError.
+  /// The oldest submitted frame, waiting for it. A frame with NaN, Inf (named outputs included) or a flat
+  /// output is run once more in fp32 from the kept previous state; if that fails too: ProcessingError.
   virtual Result receive() = 0;
   /// The recurrent states after the last received frame, so that an interrupted run can go on exactly there;
   /// empty where the backend cannot tell. Nothing may be in flight.

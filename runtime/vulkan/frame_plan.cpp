@@ -68,8 +68,8 @@ FramePlan plan_with(const Model& model, const PhysicalDevice& device, const Fram
   plan.slots = slots;
   plan.height = padded(options.bind.format.height, model.info);
   plan.width = padded(options.bind.format.width, model.info);
-  plan.restored = graph.output("frame");
   plan.original = find_original(graph);
+  plan.restored = graph.has_output("frame") ? graph.output("frame") : plan.original;
   for (const std::string& name : options.bind.named_outputs) {
     plan.named.push_back({name, graph.output(name)});
   }

@@ -28,7 +28,7 @@ struct FramePlan {
   std::optional<Plan> first;  ///< initial values of states; absent if all are zeros
   int height = 0, width = 0;  ///< the model's frame: padded to its size multiple
   int slots = 0;              ///< frame buffers, and copies of every state
-  Value restored;             ///< graph output "frame"
+  Value restored;             ///< graph output "frame", or `original` where there is none
   Value original;             ///< the op::Input with frame offset 0
   std::vector<OutputSpec> named;
   PlanReport report;
@@ -38,7 +38,7 @@ struct FramePlan {
   }
 };
 
-/// Throws ModelError where the model cannot process frames (no output "frame" of the input's size, inputs
+/// Throws ModelError where the model cannot process frames (an output "frame" of another size, inputs
 /// that are not RGB), MemoryError naming the bytes needed.
 [[nodiscard]] FramePlan plan_frames(const Model& model, const PhysicalDevice& device,
                                     const FrameOptions& options);

@@ -4,12 +4,23 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "graph/error.h"
 
 namespace unblur::vk {
 namespace {
+
+/// What is wrong with the named outputs, empty if nothing: the device looks at the picture only.
+std::string outputs_fault(const Result& result) {
+  for (const NamedOutput& output : result.outputs) {
+    if (!std::ranges::all_of(output.values, [](float v) { return std::isfinite(v); }))
+      return fmt::format("NaN or infinity in \"{}\"", output.name);
+  }
+  return {};
+}
 
 double ms_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -75,8 +86,9 @@ bool VulkanSession::load_states(const TensorMap& states) {
   return true;
 }
 
-Result VulkanSession::take(const Pending& frame, const FrameEngine& engine, int slot) const {
-  Result result;
+std::string VulkanSession::take(const Pending& frame, const FrameEngine& engine, int slot,
+                                Result& result) const {
+  if (std::string fault = engine.statistics(slot).fault(); !fault.empty()) return fault;
   result.frame = Frame(options_.bind.format);
   const auto start = std::chrono::steady_clock::now();
   engine.read_frame(slot, result.frame);
@@ -87,7 +99,7 @@ Result VulkanSession::take(const Pending& frame, const FrameEngine& engine, int 
     result.times.push_back({"upload", "host", frame.upload_ms});
     result.times.push_back({"download", "host", download_ms});
   }
-  return result;
+  return outputs_fault(result);
 }
 
 Result VulkanSession::receive() {
@@ -102,8 +114,9 @@ Result VulkanSession::finish_oldest() {
   const Pending frame = pending_.front();
   try {
     engine_.wait(frame.slot);
-    const std::string fault = engine_.statistics(frame.slot).fault();
-    Result result = fault.empty() ? take(frame, engine_, frame.slot) : retry(frame, fault);
+    Result result;
+    if (const std::string fault = take(frame, engine_, frame.slot, result); !fault.empty())
+      result = retry(frame, fault);
     pending_.pop_front();
     ++received_;
     return result;
@@ -126,8 +139,7 @@ Result VulkanSession::retry(const Pending& frame, const std::string& fault) {
   if (options_.storage == Storage::kF32) {
     engine_.submit(frame.slot, frame.first);
     engine_.wait(frame.slot);
-    again = engine_.statistics(frame.slot).fault();
-    if (again.empty()) result = take(frame, engine_, frame.slot);
+    again = take(frame, engine_, frame.slot, result);
   } else {
     if (!fp32_) {
       FrameOptions options = options_;
@@ -143,11 +155,8 @@ Result VulkanSession::retry(const Pending& frame, const std::string& fault) {
     if (!frame.first) fp32_->write_states(0, engine_.read_states(frame.slot));
     fp32_->submit(0, frame.first);
     fp32_->wait(0);
-    again = fp32_->statistics(0).fault();
-    if (again.empty()) {
-      result = take(frame, *fp32_, 0);
-      engine_.write_states((frame.slot + 1) % engine_.slots(), fp32_->read_states(1));
-    }
+    again = take(frame, *fp32_, 0, result);
+    if (again.empty()) engine_.write_states((frame.slot + 1) % engine_.slots(), fp32_->read_states(1));
   }
   if (!again.empty()) {
     throw ProcessingError(

@@ -36,7 +36,8 @@ class VulkanSession final : public Session {
     double upload_ms = 0;
   };
   Result finish_oldest();
-  Result take(const Pending& frame, const FrameEngine& engine, int slot) const;
+  /// Reads the frame; what is wrong with it, or nothing.
+  std::string take(const Pending& frame, const FrameEngine& engine, int slot, Result& result) const;
   Result retry(const Pending& frame, const std::string& fault);
 
   std::shared_ptr<Device> device_;

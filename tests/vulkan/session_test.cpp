@@ -5,12 +5,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
 #include "fixture.h"
 #include "graph/colour.h"
 #include "graph/error.h"
+#include "graph/shorthand.h"
 #include "models.h"
 
 namespace unblur::vk {
@@ -259,6 +261,46 @@ TEST(Session, TimesEveryStep) {
     if (time.kernel != "host") sum += time.ms;
   }
   EXPECT_NEAR(sum, result.gpu_ms, 1e-3);
+}
+
+/// A network that restores nothing: its one output is `value` in four channels.
+std::shared_ptr<Model> pictureless_model(float value) {
+  Graph graph;
+  const Value frame = graph.add("frame", op::Input{.name = "frame"});
+  graph.set_output("control", add_conv(graph, "control", frame, 4, 1));
+  std::shared_ptr<Model> made = test::with_parameters(std::move(graph), 16);
+  std::ranges::fill(made->parameters.at("control.weight").f32(), 0.0F);
+  std::ranges::fill(made->parameters.at("control.bias").f32(), value);
+  return made;
+}
+
+Result run_pictureless(float value, Storage storage) {
+  FrameOptions options;
+  options.bind.format = kFormat;
+  options.bind.named_outputs = {"control"};
+  options.storage = storage;
+  VulkanSession session(test::device(), test::shared_pipelines(), pictureless_model(value), options);
+  const Frame frame = test::make_frame(kFormat, 0);
+  const Frame* window = &frame;
+  session.submit({&window, 1});
+  Result result = session.receive();
+  EXPECT_TRUE(result.frame.data == frame.data);
+  return result;
+}
+
+TEST(Session, WithoutAPictureTheFrameComesBackBesideTheOutputs) {
+  const Result result = run_pictureless(-3.5F, Storage::kF32);
+  ASSERT_EQ(result.outputs.size(), 1U);
+  EXPECT_EQ(result.outputs[0].shape, (Shape{4, 61, 46}));
+  EXPECT_TRUE(std::ranges::all_of(result.outputs[0].values, [](float v) { return v == -3.5F; }));
+  EXPECT_FALSE(result.retried_fp32);
+}
+
+TEST(Session, OutputsThatAreNotFiniteCountAsAFault) {
+  const Result result = run_pictureless(1e6F, Storage::kF16Packed);  // beyond what halves hold
+  EXPECT_TRUE(result.retried_fp32);
+  EXPECT_EQ(result.outputs.at(0).values.front(), 1e6F);
+  EXPECT_THROW((void)run_pictureless(INFINITY, Storage::kF32), ProcessingError);
 }
 
 #ifdef UNBLUR_TEST_FAULTS
