@@ -7,13 +7,13 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <memory>
 #include <string>
 
 #include "graph/error.h"
+#include "graph/file.h"
 
 namespace unblur {
 namespace {
@@ -171,10 +171,15 @@ struct PngWriter {
   PngWriter& operator=(const PngWriter&) = delete;
 };
 
-bool write_png_rows(PngWriter& writer, std::FILE* file, const FrameFormat& format, int compression,
-                    png_bytepp rows) {
+bool write_png_rows(PngWriter& writer, std::vector<std::byte>& out, const FrameFormat& format,
+                    int compression, png_bytepp rows) {
   if (setjmp(png_jmpbuf(writer.png)) != 0) return false;
-  png_init_io(writer.png, file);
+  const auto append = [](png_structp png, png_bytep data, png_size_t size) {
+    const auto bytes = std::as_bytes(std::span(data, size));
+    auto& to = *static_cast<std::vector<std::byte>*>(png_get_io_ptr(png));
+    to.insert(to.end(), bytes.begin(), bytes.end());
+  };
+  png_set_write_fn(writer.png, &out, append, nullptr);
   png_set_compression_level(writer.png, compression);
   png_set_IHDR(writer.png, writer.info, static_cast<png_uint_32>(format.width),
                static_cast<png_uint_32>(format.height), format.bytes_per_sample() * 8,
@@ -235,27 +240,26 @@ Image read_image(const std::filesystem::path& path) {
   return decode_image(bytes, path.string());
 }
 
-void write_png(const std::filesystem::path& path, const Frame& frame, int compression) {
-  if (frame.format.plane_count() != 1)
-    throw ProcessingError(path.string() + ": PNG takes RGB or grey frames");
+std::vector<std::byte> encode_png(const Frame& frame, int compression) {
+  if (frame.format.plane_count() != 1) throw ProcessingError("PNG takes RGB or grey frames");
   Frame wide = widened(frame);
   std::vector<png_bytep> rows(static_cast<std::size_t>(wide.format.height));
   for (std::size_t y = 0; y < rows.size(); ++y) {
     rows[y] = reinterpret_cast<png_bytep>(wide.data.data() + y * wide.format.row_bytes(0));
   }
-  const std::filesystem::path part = path.string() + ".part";
-  std::FILE* file = std::fopen(part.c_str(), "wb");
-  if (file == nullptr) throw ProcessingError(part.string() + ": cannot be written: " + std::strerror(errno));
+  std::vector<std::byte> out;
   PngWriter writer;
-  bool done = writer.png != nullptr && writer.info != nullptr &&
-              write_png_rows(writer, file, wide.format, compression, rows.data());
-  done = (std::fclose(file) == 0) && done;
-  std::error_code error;
-  if (done) std::filesystem::rename(part, path, error);
-  if (!done || error) {
-    std::filesystem::remove(part, error);
-    throw ProcessingError(path.string() + ": cannot be written (is the disk full?)");
+  if (writer.png == nullptr || writer.info == nullptr ||
+      !write_png_rows(writer, out, wide.format, compression, rows.data())) {
+    throw ProcessingError("libpng refuses the picture");
   }
+  return out;
+}
+
+void write_png(const std::filesystem::path& path, const Frame& frame, int compression) {
+  const std::vector<std::byte> bytes = encode_png(frame, compression);
+  const std::span<const std::byte> whole = bytes;
+  write_file(path, {&whole, 1});
 }
 
 }  // namespace unblur

@@ -32,9 +32,11 @@ inline constexpr std::int64_t kMaxImagePixels = std::int64_t{1} << 28;
 /// The same from bytes in memory; `name` stands in messages.
 [[nodiscard]] Image decode_image(std::span<const std::byte> bytes, const std::string& name);
 
-/// Writes kRgb or kGrey of 8 or 16 bits as PNG (depths between are widened to 16). The file appears complete
-/// or not at all:
-/// `<path>.part` is renamed at the end. `compression` is zlib's 1..9. Throws ProcessingError.
+/// kRgb or kGrey of 8 or 16 bits as the bytes of a PNG file (depths between are widened to 16).
+/// `compression` is zlib's 1..9. Throws ProcessingError.
+[[nodiscard]] std::vector<std::byte> encode_png(const Frame& frame, int compression = 6);
+
+/// The same as a file, complete or not at all (write_file). Throws ProcessingError.
 void write_png(const std::filesystem::path& path, const Frame& frame, int compression = 6);
 
 }  // namespace unblur

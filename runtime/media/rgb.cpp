@@ -9,20 +9,17 @@
 
 namespace unblur {
 
-Frame to_rgb(const Frame& frame, int bits) {
-  const FrameFormat& in = frame.format;
-  if (in.layout == PixelLayout::kRgb && in.bit_depth == bits) return frame;
-  const std::vector<float> rgb = frame_to_rgb(frame);
+Frame rgb_frame(std::span<const float> planar, int width, int height, int bits) {
   FrameFormat format;
-  format.width = in.width;
-  format.height = in.height;
+  format.width = width;
+  format.height = height;
   format.bit_depth = bits;
   Frame out(format);
-  const std::size_t plane = rgb.size() / 3;
+  const std::size_t plane = planar.size() / 3;
   const auto top = static_cast<float>((1 << bits) - 1);
   for (std::size_t i = 0; i < plane; ++i) {
     for (std::size_t c = 0; c < 3; ++c) {
-      const long v = std::lround(std::clamp(rgb[c * plane + i], 0.0F, 1.0F) * top);
+      const long v = std::lround(std::clamp(planar[c * plane + i], 0.0F, 1.0F) * top);
       const std::size_t at = 3 * i + c;
       if (bits == 8) {
         out.data[at] = static_cast<std::byte>(v);
@@ -33,6 +30,12 @@ Frame to_rgb(const Frame& frame, int bits) {
     }
   }
   return out;
+}
+
+Frame to_rgb(const Frame& frame, int bits) {
+  const FrameFormat& in = frame.format;
+  if (in.layout == PixelLayout::kRgb && in.bit_depth == bits) return frame;
+  return rgb_frame(frame_to_rgb(frame), in.width, in.height, bits);
 }
 
 Frame rotated(const Frame& rgb, int degrees) {

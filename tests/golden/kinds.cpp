@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The table of kinds. A system appears here with all its kinds as soon as one of them is built.
+#include "motion_etr_kinds.h"
 #include "pvdnet_kinds.h"
 
 #ifdef UNBLUR_GOLDEN_TRAINING
@@ -27,6 +28,16 @@ const std::vector<Kind>& kinds() {
       {"pvdnet", "radam", Where::kCpu, UNBLUR_WITH_TRAINING(pvdnet::radam)},
       {"pvdnet", "lr_schedule", Where::kCpu, UNBLUR_WITH_TRAINING(pvdnet::lr_schedule)},
       {"pvdnet", "metrics", Where::kCpu, pvdnet::metrics},
+      {"motion-etr", "deform_conv", Where::kExecutors, nullptr},
+      {"motion-etr", "trajectory", Where::kExecutors, nullptr},
+      {"motion-etr", "offset_net", Where::kExecutors, nullptr},
+      {"motion-etr", "reblur", Where::kExecutors, nullptr},
+      {"motion-etr", "decoder_offsets", Where::kExecutors, nullptr},
+      {"motion-etr", "deblur_net", Where::kExecutors, nullptr},
+      {"motion-etr", "motion_aware", Where::kExecutors, nullptr},
+      {"motion-etr", "train_reblur", Where::kTorch, nullptr},
+      {"motion-etr", "visualisation", Where::kCpu, motion_etr::visualisation},
+      {"motion-etr", "metrics", Where::kCpu, nullptr},
   };
   return table;
 }
