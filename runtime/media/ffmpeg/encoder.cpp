@@ -27,6 +27,7 @@ bool takes(const AVCodec& codec, AVPixelFormat format) {
 
 /// The encoder's format that keeps most of `wanted`.
 AVPixelFormat nearest_format(const AVCodec& codec, AVPixelFormat wanted, const FrameFormat& frame) {
+  if (codec.id == AV_CODEC_ID_GIF) return AV_PIX_FMT_PAL8;  // FFmpeg would take a fixed palette
   if (takes(codec, wanted) && !has_alpha(wanted)) return wanted;
   const AVPixelFormat native = native_format(frame);
   if (takes(codec, native)) return native;
@@ -79,11 +80,15 @@ const AVCodec* named_encoder(const std::string& name, AVPixelFormat wanted, cons
 
 const AVCodec* choose_encoder(const StreamInfo& stream, const VideoReader* reader, AVPixelFormat wanted,
                               const AVOutputFormat& container, const VideoWriteOptions& options) {
+  // An encoder is judged by the format asked for, else by what the frames hold.
+  const FrameFormat target =
+      options.pix_fmt.empty() ? stream.format : format_of(wanted, stream.format.width, stream.format.height);
   const auto fits = [&](AVCodecID id) {
+    if (container.video_codec == AV_CODEC_ID_GIF) return id == AV_CODEC_ID_GIF;  // FFmpeg says "unknown"
     return avformat_query_codec(&container, id, FF_COMPLIANCE_NORMAL) != 0;
   };
   if (!options.codec.empty()) {
-    const AVCodec* codec = named_encoder(options.codec, wanted, stream.format);
+    const AVCodec* codec = named_encoder(options.codec, wanted, target);
     if (!fits(codec->id)) {
       throw UsageError(
           fmt::format("--codec {}: {} files cannot hold it; try .mkv", options.codec, container.name));
@@ -91,14 +96,13 @@ const AVCodec* choose_encoder(const StreamInfo& stream, const VideoReader* reade
     return codec;
   }
   if (reader != nullptr && fits(reader->decoder().codec_id)) {
-    if (const AVCodec* same = encoder_for(reader->decoder().codec_id, wanted, stream.format);
-        same != nullptr) {
+    if (const AVCodec* same = encoder_for(reader->decoder().codec_id, wanted, target); same != nullptr) {
       return same;
     }
   }
   for (const AVCodecID id : {AV_CODEC_ID_H264, container.video_codec}) {
     if (!fits(id)) continue;
-    if (const AVCodec* codec = encoder_for(id, wanted, stream.format); codec != nullptr) return codec;
+    if (const AVCodec* codec = encoder_for(id, wanted, target); codec != nullptr) return codec;
   }
   throw UsageError(
       fmt::format("no encoder for {} files; choose another ending, .mkv takes everything", container.name));

@@ -14,6 +14,8 @@ extern "C" {
 #include <vector>
 
 #include "graph/error.h"
+#include "media/ffmpeg/palette.h"
+#include "media/rgb.h"
 
 namespace unblur::ff {
 namespace {
@@ -273,6 +275,13 @@ void PixelConverter::to_frame(const AVFrame& picture, Frame& out) {
 FramePtr PixelConverter::to_picture(const Frame& frame, AVPixelFormat format) {
   const FrameFormat& f = frame.format;
   FramePtr picture = blank_picture(format, f);
+  if (format == AV_PIX_FMT_PAL8) {
+    const PalettePicture found = to_palette(to_rgb(frame, 8));
+    copy_rows(found.pixels.data(), f.width, picture->data[0], picture->linesize[0],
+              static_cast<std::size_t>(f.width), f.height);
+    std::memcpy(picture->data[1], found.colours.data(), sizeof found.colours);
+    return picture;
+  }
   const AVPixFmtDescriptor& d = descriptor(format);
   const FrameFormat holds = format_of(format, f.width, f.height);
   const bool planar_rgb = f.layout == PixelLayout::kRgb && f.bit_depth > 8 && f.bit_depth < 16;

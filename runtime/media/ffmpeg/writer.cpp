@@ -34,7 +34,10 @@ class VideoWriter : public FrameSink {
     ++frames_;
   }
 
-  [[nodiscard]] int checkpoint_interval() const override { return options_.segment_frames; }
+  /// A segment of a GIF would bring a file header of its own: such a run cannot be resumed.
+  [[nodiscard]] int checkpoint_interval() const override {
+    return container_.video_codec == AV_CODEC_ID_GIF ? 0 : options_.segment_frames;
+  }
 
   void checkpoint(const Checkpoint& mark) override {
     flush();
