@@ -28,6 +28,8 @@ double ms_since(Clock::time_point start) {
 /// A restored frame on its way to the sink.
 struct Finished {
   TimedFrame timed;
+  PipelineFramePtr input;
+  std::vector<NamedOutput> outputs;
   std::optional<Checkpoint> mark;
 };
 
@@ -125,12 +127,6 @@ class Run {
 
   // ---- decoding thread ----
 
-  [[nodiscard]] bool is_before_start(const TimedFrame& frame, std::int64_t first_pts) const {
-    if (!options_.start_seconds) return frame.index < options_.start_frame;
-    const double seconds = static_cast<double>(frame.pts - first_pts) * source_.info().time_base.value();
-    return seconds < *options_.start_seconds - 1e-9;
-  }
-
   void decode() {
     SceneWatcher watcher(source_.info().time_base, options_.scene_cuts);
     std::optional<std::int64_t> first_pts;
@@ -144,7 +140,7 @@ class Run {
         item->truth = std::make_unique<TimedFrame>();
         if (!options_.truth->read(*item->truth)) item->truth.reset();
       }
-      if (is_before_start(item->timed, *first_pts)) continue;
+      if (is_before_start(options_, source_.info(), item->timed, *first_pts)) continue;
       item->reset = watcher.observe(item->timed);
       item->difference = watcher.difference();
       if (!decoded_.push(std::move(item))) return;
@@ -187,7 +183,9 @@ class Run {
     bind.precision = options_.precision;
     bind.memory_limit = options_.memory_limit;
     bind.strength = options_.strength;
-    if (options_.keep_most_motion && model_->graph.has_output("flow")) bind.named_outputs = {"flow"};
+    bind.named_outputs = options_.named_outputs;
+    if (options_.keep_most_motion && model_->graph.has_output("flow"))
+      bind.named_outputs.emplace_back("flow");
     session_.reset();  // its memory first, then the next one's
     session_ = backend_.bind(model_, bind);
     bound_ = format;
@@ -257,6 +255,10 @@ class Run {
     out.timed.duration = in.duration;
     out.timed.name = in.name;
     out.timed.frame = std::move(result.frame);
+    if (hooks_.outputs) {
+      out.input = job.frame;
+      out.outputs = std::move(result.outputs);
+    }
     if (interval_ > 0 && (job.output_index + 1) % interval_ == 0) {
       out.mark = Checkpoint{job.output_index + 1, session_->save_states()};
     }
@@ -290,6 +292,7 @@ class Run {
   void encode() {
     for (Finished item; finished_.pop(item);) {
       const auto start = Clock::now();
+      if (hooks_.outputs) hooks_.outputs(item.input->timed, item.outputs);
       sink_.write(item.timed);
       if (item.mark) sink_.checkpoint(*item.mark);
       report_.encode.add(ms_since(start));
@@ -327,6 +330,13 @@ class Run {
 };
 
 }  // namespace
+
+bool is_before_start(const DeblurOptions& options, const StreamInfo& info, const TimedFrame& frame,
+                     std::int64_t first_pts) {
+  if (!options.start_seconds) return frame.index < options.start_frame;
+  const double seconds = static_cast<double>(frame.pts - first_pts) * info.time_base.value();
+  return seconds < *options.start_seconds - 1e-9;
+}
 
 DeblurReport deblur(FrameSource& source, FrameSink& sink, Backend& backend,
                     std::shared_ptr<const Model> model, const DeblurOptions& options,

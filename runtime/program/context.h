@@ -41,6 +41,7 @@ void announce_device(Context& context, const Settings& settings);
 
 // One per file; each adds its subcommand.
 void add_deblur(CLI::App& app, Context& context);
+void add_trajectories(CLI::App& app, Context& context);
 void add_info(CLI::App& app, Context& context);
 void add_devices(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);

@@ -5,11 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
 
 #include "media/image_sequence.h"
@@ -21,6 +17,7 @@
 #include "program/pause_key.h"
 #include "program/progress.h"
 #include "program/reports.h"
+#include "program/selection.h"
 #include "program/signals.h"
 
 namespace unblur {
@@ -29,55 +26,10 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Arguments {
-  std::vector<std::string> inputs;
-  std::string output, start, picture, truth;
-  std::int64_t frames = -1;
-  std::string size;  ///< of a camera's picture
-  double fps = 0;
+  Selection selection;
+  std::string output, picture, truth;
   bool yes = false, resume = false, skip_existing = false, dry_run = false, null_output = false;
 };
-
-double parse_number(const std::string& text, const std::string& whole) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < 0 || text.empty()) {
-    throw UsageError(
-        fmt::format("--start '{}': expected a frame number, or a time such as 12.5s or 1:02.5", whole));
-  }
-  return value;
-}
-
-/// "90" is a frame; "3s", "0:03" and "1:02:03.5" are times.
-void parse_start(const std::string& text, DeblurOptions& options) {
-  if (text.empty()) return;
-  if (text.find(':') != std::string::npos) {
-    double seconds = 0;
-    for (std::size_t at = 0; at <= text.size();) {
-      const std::size_t end = std::min(text.find(':', at), text.size());
-      seconds = seconds * 60 + parse_number(text.substr(at, end - at), text);
-      at = end + 1;
-    }
-    options.start_seconds = seconds;
-  } else if (text.back() == 's') {
-    options.start_seconds = parse_number(text.substr(0, text.size() - 1), text);
-  } else {
-    const double frame = parse_number(text, text);
-    if (frame != std::floor(frame) || frame > 1e12) parse_number("", text);
-    options.start_frame = static_cast<std::int64_t>(frame);
-  }
-}
-
-CameraOptions parse_camera(const Arguments& a) {
-  CameraOptions camera;
-  camera.fps = a.fps;
-  if (a.size.empty()) return camera;
-  char rest = 0;
-  if (std::sscanf(a.size.c_str(), "%dx%d%c", &camera.width, &camera.height, &rest) != 2 || camera.width < 1 ||
-      camera.height < 1) {
-    throw UsageError(fmt::format("--size '{}': expected WIDTHxHEIGHT, as in 1280x720", a.size));
-  }
-  return camera;
-}
 
 class Deblur {
  public:
@@ -85,17 +37,16 @@ class Deblur {
       : context_(context),
         arguments_(arguments),
         settings_(context.settings()),
-        inputs_(expand_inputs(arguments.inputs)) {
+        inputs_(expand_inputs(arguments.selection.inputs)) {
     options_.precision = settings_.precision();
     options_.memory_limit = settings_.bytes("memory-limit");
     options_.strength = static_cast<float>(settings_.number("strength", 0, 1));
     options_.scene_cuts = settings_.flag("scene-cut");
-    options_.max_frames = arguments.frames;
     options_.keep_most_motion = !arguments.picture.empty();
-    parse_start(arguments.start, options_);
+    apply_range(arguments.selection, options_);
     (void)settings_.integer("crf", -1, 63);
     mode_ = Progress::parse(settings_.text("progress"), context.verbosity < 0);
-    camera_ = parse_camera(arguments);
+    camera_ = camera_options(arguments.selection, inputs_);
     check();
   }
 
@@ -128,9 +79,6 @@ class Deblur {
     if (several && arguments_.output == "-") throw UsageError("-o - takes one input at a time");
     if (arguments_.output == "-" && context_.json)
       throw UsageError("--json and -o - both want standard output");
-    const bool camera = std::all_of(inputs_.begin(), inputs_.end(), is_camera);
-    if (!camera && (!arguments_.size.empty() || arguments_.fps > 0))
-      throw UsageError("--size and --fps choose a camera's mode; other inputs have their own");
     if (arguments_.resume && arguments_.yes) throw UsageError("--resume goes on, -y starts over; choose one");
   }
 
@@ -180,8 +128,8 @@ class Deblur {
     o.overwrite = arguments_.yes;
     o.resume = arguments_.resume;
     o.skip_existing = arguments_.skip_existing;
-    o.cut_start = !arguments_.start.empty();
-    o.cut_end = arguments_.frames >= 0;
+    o.cut_start = !arguments_.selection.start.empty();
+    o.cut_end = arguments_.selection.frames >= 0;
     std::error_code ignored;
     const auto size = fs::is_regular_file(input, ignored) ? fs::file_size(input, ignored) : 0;
     o.settings = {{"input", fs::absolute(input).string()},
@@ -192,8 +140,8 @@ class Deblur {
                   {"precision", settings_.text("precision")},
                   {"memory-limit", settings_.text("memory-limit")},
                   {"scene-cut", settings_.text("scene-cut")},
-                  {"start", arguments_.start},
-                  {"frames", std::to_string(arguments_.frames)}};
+                  {"start", arguments_.selection.start},
+                  {"frames", std::to_string(arguments_.selection.frames)}};
     return o;
   }
 
@@ -270,7 +218,7 @@ void add_deblur(CLI::App& app, Context& context) {
   CLI::App* verb =
       app.add_subcommand("deblur", "remove motion blur from a video, pictures, a pipe or a camera");
   auto arguments = std::make_shared<Arguments>();
-  verb->add_option("input,-i,--input", arguments->inputs, "what to deblur")->type_name("INPUT")->required();
+  add_selection(*verb, arguments->selection, "what to deblur");
   verb->add_option("-o,--output", arguments->output,
                    "where to write; default <stem>.deblur.<ext> beside the input")
       ->type_name("OUTPUT");
@@ -278,16 +226,6 @@ void add_deblur(CLI::App& app, Context& context) {
   add_settings(*verb, context,
                {"model", "device", "precision", "memory-limit", "strength", "codec", "crf", "pix-fmt",
                 "scene-cut", "progress"});
-  verb->add_option("--start", arguments->start, "first frame (90) or time (3s, 0:03)")
-      ->type_name("FRAME|TIME");
-  verb->add_option("--frames", arguments->frames, "how many frames to write")
-      ->type_name("N")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
-  verb->add_option("--size", arguments->size, "picture size of a camera; default the one nearest to 1280x720")
-      ->type_name("WxH");
-  verb->add_option("--fps", arguments->fps, "frame rate of a camera; default the one nearest to 30")
-      ->type_name("N")
-      ->check(CLI::Range(0.1, 1000.0));
   verb->add_option("--picture", arguments->picture,
                    "before and after of the frame with most motion, side by side")
       ->type_name("FILE.png");

@@ -34,11 +34,6 @@ class NullSink : public FrameSink {
 
 bool is_y4m(const std::string& path) { return fs::path(path).extension() == ".y4m"; }
 
-bool is_folder_name(const std::string& output) {
-  std::error_code ignored;
-  return output.ends_with('/') || fs::is_directory(output, ignored) || fs::path(output).extension().empty();
-}
-
 std::unique_ptr<FrameSink> create_video_sink(const std::string& output, const FrameSource& source,
                                              const OutputOptions& options) {
 #ifdef UNBLUR_WITH_FFMPEG
@@ -122,6 +117,11 @@ std::vector<std::string> expand_inputs(const std::vector<std::string>& inputs) {
     }
   }
   return out;
+}
+
+bool is_folder_name(const std::string& output) {
+  std::error_code ignored;
+  return output.ends_with('/') || fs::is_directory(output, ignored) || fs::path(output).extension().empty();
 }
 
 std::string default_output(const std::string& input, const std::string& verb) {

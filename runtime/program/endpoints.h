@@ -32,6 +32,9 @@ struct OutputOptions {
   std::map<std::string, std::string> settings;  ///< that a resumed run must share
 };
 
+/// A folder, or a name without an ending: it will hold pictures.
+[[nodiscard]] bool is_folder_name(const std::string& output);
+
 /// `<stem>.<verb>.<ext>` beside the input; "-" for "-". Throws UsageError for cameras: they need -o.
 [[nodiscard]] std::string default_output(const std::string& input, const std::string& verb);
 

@@ -50,6 +50,7 @@ std::string footer() {
       "\nExamples:\n"
       "  unblur deblur holiday.mp4\n"
       "  unblur deblur clip.mkv -o sharp.mkv --picture before-after.png\n"
+      "  unblur trajectories shaken.jpg\n"
       "  unblur devices\n"
       "\nExit codes: 0 done, 1 processing failed, 2 usage, 3 no usable device, 4 input unreadable,\n"
       "5 model unreadable, 6 outside tolerance, 7 out of memory, 130 interrupted, 143 terminated.";
@@ -112,13 +113,15 @@ void announce(Context& context, const Settings& settings, const DeviceInfo& d) {
 }
 
 int parse_and_run(int argc, char** argv, Context& context) {
-  CLI::App app{"Removes motion blur from video and pictures on any Vulkan device.", "unblur"};
+  CLI::App app{"Removes motion blur from video and pictures on any Vulkan device, and shows the motion.",
+               "unblur"};
   app.footer(footer());
   app.set_help_flag("-h,--help", "print this help");
   app.set_version_flag("-V,--version", "print version and licences of what is inside");
   app.require_subcommand(1);
   app.fallthrough(false);
   add_deblur(app, context);
+  add_trajectories(app, context);
   add_info(app, context);
   add_devices(app, context);
   add_doctor(app, context);

@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr SettingInfo kSettings[] = {
     {"model", "unblur-rt", "model file, or the name of an installed model"},
+    {"trajectory-model", "unblur-trajectory", "the same for `unblur trajectories`"},
     {"device", "", "index, part of the name or UUID; empty = the best (see `unblur devices`)"},
     {"precision", "auto", "auto, fp32 or fp16 (storage; sums are fp32 everywhere)"},
     {"memory-limit", "0", "device memory for the plan, as in 2G or 512M; 0 = what the device has"},

@@ -27,8 +27,8 @@ void write_y4m(const fs::path& path, int frames, int width = 32, int height = 24
 
 TEST(Help, EveryVerbExplainsItselfOnStandardOutput) {
   const Sandbox box;
-  for (const char* verb :
-       {"", "deblur", "info", "devices", "doctor", "selftest", "benchmark", "tune", "config"}) {
+  for (const char* verb : {"", "deblur", "trajectories", "info", "devices", "doctor", "selftest", "benchmark",
+                           "tune", "config"}) {
     std::vector<std::string> words;
     if (*verb != '\0') words.emplace_back(verb);
     words.emplace_back("--help");

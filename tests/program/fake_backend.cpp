@@ -14,7 +14,7 @@ namespace {
 class FakeSession : public Session {
  public:
   FakeSession(const FakeOptions& options, const BindOptions& bind, FakeLog* log)
-      : options_(options), strength_(bind.strength), log_(log) {
+      : options_(options), strength_(bind.strength), named_(bind.named_outputs), log_(log) {
     report_.precision = "fp32";
     report_.io_bytes = 2 * bind.format.total_bytes();
   }
@@ -49,6 +49,9 @@ class FakeSession : public Session {
     r.frame = std::move(queue_.front());
     r.gpu_ms = 1;
     queue_.pop_front();
+    const FrameFormat& f = r.frame.format;
+    for (const std::string& name : named_)
+      r.outputs.push_back({name, {4, f.height, f.width}, fake_control(options_, f.width, f.height)});
     return r;
   }
 
@@ -74,6 +77,7 @@ class FakeSession : public Session {
  private:
   FakeOptions options_;
   float strength_;
+  std::vector<std::string> named_;
   FakeLog* log_;
   PlanReport report_;
   std::deque<Frame> queue_;
@@ -125,6 +129,33 @@ std::shared_ptr<const Model> make_fake_model() {
   model->graph.set_state("before", in, in);
   model->graph.set_output("frame", in);
   return model;
+}
+
+std::shared_ptr<const Model> make_fake_trajectory_model(bool directed) {
+  auto model = std::make_shared<Model>();
+  model->info.name = "fake-trajectory";
+  model->info.task = "trajectory";
+  model->info.trajectory = TrajectoryInfo{.mode = "quad", .points = 15, .directed = directed};
+  const Value in = model->graph.add("input", op::Input{"frame", 3, 0});
+  const Value wide = model->graph.add("wide", op::Concat{}, {in, in});
+  model->graph.set_output("control", model->graph.add("control", op::Slice{0, 4}, {wide}));
+  return model;
+}
+
+std::vector<float> fake_control(const FakeOptions& options, int width, int height) {
+  const auto plane = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
+  std::vector<float> control(4 * plane);
+  std::size_t i = 0;
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x, ++i) {
+      const float rx = static_cast<float>(x) - static_cast<float>(width - 1) / 2;
+      const float ry = static_cast<float>(y) - static_cast<float>(height - 1) / 2;
+      const float dx = options.dx - options.turn * ry, dy = options.dy + options.turn * rx;
+      control[i] = dy / 2, control[plane + i] = dx / 2;
+      control[2 * plane + i] = -dy / 2, control[3 * plane + i] = -dx / 2;
+    }
+  }
+  return control;
 }
 
 }  // namespace unblur::test

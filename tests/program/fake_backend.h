@@ -16,6 +16,9 @@ struct FakeOptions {
   int delay_ms = 0;        ///< per frame
   int min_offset = 0, max_offset = 0;
   int fail_at = -1;  ///< submission that throws ProcessingError
+  /// Output "control", asked for by name: content moves by (dx, dy) px during the exposure and turns about
+  /// the picture's centre by `turn` radians, clockwise as seen, in straight lines.
+  float dx = 0, dy = 0, turn = 0;
 };
 
 /// What a test wants to know afterwards.
@@ -28,5 +31,11 @@ struct FakeLog {
 
 /// A model that the fake accepts: one state, output = input.
 [[nodiscard]] std::shared_ptr<const Model> make_fake_model();
+/// A trajectory model that the fake accepts.
+[[nodiscard]] std::shared_ptr<const Model> make_fake_trajectory_model(bool directed);
+
+/// Control channels [4,h,w] (S.dy, S.dx, E.dy, E.dx) of that motion. Content moves by minus the gather
+/// offset.
+[[nodiscard]] std::vector<float> fake_control(const FakeOptions& options, int width, int height);
 
 }  // namespace unblur::test

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The program with the fake backend, so that everything but the network can be tested without Vulkan.
-// UNBLUR_FAKE: words of add=N, recurrent, stateless, delay=MS, fail=N, none (no device).
-//   unblur-fake --write-fake-model FILE
+// UNBLUR_FAKE: words of add=N, recurrent, stateless, delay=MS, fail=N, none (no device), dx=PX, dy=PX,
+// turn=RADIANS (motion of the trajectories).
+//   unblur-fake --write-fake-model FILE | --write-fake-directed FILE | --write-fake-undirected FILE
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -32,6 +33,10 @@ Fake parse_environment() {
     if (key == "delay") fake.options.delay_ms = value;
     if (key == "fail") fake.options.fail_at = value;
     if (key == "none") fake.none = true;
+    const float number = equals == std::string::npos ? 0 : std::strtof(word.c_str() + equals + 1, nullptr);
+    if (key == "dx") fake.options.dx = number;
+    if (key == "dy") fake.options.dy = number;
+    if (key == "turn") fake.options.turn = number;
   }
   return fake;
 }
@@ -42,6 +47,13 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::strcmp(argv[1], "--write-fake-model") == 0) {
     unblur::write_model(argv[2], *unblur::test::make_fake_model());
     return 0;
+  }
+  for (const bool directed : {true, false}) {
+    if (argc == 3 &&
+        std::strcmp(argv[1], directed ? "--write-fake-directed" : "--write-fake-undirected") == 0) {
+      unblur::write_model(argv[2], *unblur::test::make_fake_trajectory_model(directed));
+      return 0;
+    }
   }
   const Fake fake = parse_environment();
   unblur::Services services;
