@@ -75,6 +75,13 @@ struct Apply {
     return o.bias.empty() ? out : out + parameter(parameters, o.bias).view({1, -1, 1, 1});
   }
 
+  Tensor operator()(const op::DeformConv2d& o) const {
+    const Tensor offset = widened(in[1]), &weight = parameter(parameters, o.weight);
+    const std::optional<Tensor> mask = in.size() > 2 ? std::optional(in[2]) : std::nullopt,
+                                bias = optional_parameter(parameters, o.bias);
+    return sample::deform_conv(o, in[0], offset, mask, weight, bias);
+  }
+
   Tensor operator()(const op::PixelShuffle& o) const {
     if (o.order == op::ShuffleOrder::kChannelMajor) return at::pixel_shuffle(in[0], o.factor);
     const std::int64_t r = o.factor, n = in[0].size(0), c = in[0].size(1) / (r * r), h = in[0].size(2),
@@ -102,6 +109,11 @@ struct Apply {
     const Tensor flow = widened(in[1]) * o.flow_scale;
     if (const auto out = fast::warp(in[0], flow, o.border == Border::kZero)) return *out;
     return sample::warp(in[0], flow, o.border == Border::kZero);
+  }
+
+  Tensor operator()(const op::GatherMean& /*o*/) const {
+    const Tensor offset = widened(in[1]);
+    return sample::gather_mean(in[0], offset);
   }
 
   Tensor operator()(const op::Correlation& o) const {

@@ -25,26 +25,21 @@ Tensor nearest_positions(std::int64_t in, std::int64_t out, bool align_corners, 
   return at::div(i * (2 * (in - 1)) + (out - 1), 2 * (out - 1), "floor");
 }
 
-}  // namespace
-
-Tensor nearest(const Tensor& x, std::int64_t height, std::int64_t width, bool align_corners) {
-  return x.index_select(2, nearest_positions(x.size(2), height, align_corners, x.device()))
-      .index_select(3, nearest_positions(x.size(3), width, align_corners, x.device()));
-}
-
-// Not at::grid_sampler: its normalised coordinates lose 1e-4 px at 1280 columns, and divide by zero at one.
-Tensor warp(const Tensor& x, const Tensor& flow, bool zero_outside) {
+/// Samples of x [n,c,h,w] at columns px and rows py [n,H,W]. Positions are clamped to the frame, or what lies
+/// outside counts 0. Not at::grid_sampler: its normalised coordinates lose 1e-4 px at 1280 columns, and
+/// divide by zero at one.
+Tensor bilinear(const Tensor& x, const Tensor& at_columns, const Tensor& at_rows, bool zero_outside) {
   const std::int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
   // Beyond one pixel outside every tap counts 0, so that the clamp changes nothing there but the integer
   // range.
   const double margin = zero_outside ? 1.5 : 0.0;
-  const Tensor px =
-      (flow.select(1, 0) + columns(w, flow.options())).clamp(-margin, static_cast<double>(w - 1) + margin);
-  const Tensor py =
-      (flow.select(1, 1) + rows(h, flow.options())).clamp(-margin, static_cast<double>(h - 1) + margin);
+  const Tensor px = at_columns.clamp(-margin, static_cast<double>(w - 1) + margin);
+  const Tensor py = at_rows.clamp(-margin, static_cast<double>(h - 1) + margin);
   const Tensor x0 = px.detach().floor(), y0 = py.detach().floor();
   const Tensor fx = px - x0, fy = py - y0;
   const Tensor ix = x0.to(at::kLong), iy = y0.to(at::kLong);
+  // At exactly -1 a tap inside has weight 0, but would have a derivative.
+  const Tensor in_range = (px > -1) & (px < w) & (py > -1) & (py < h);
 
   // Pixels as rows of a table [n*h*w, c]: one gather of whole pixels per tap.
   const Tensor table = x.permute({0, 2, 3, 1}).reshape({n * h * w, c});
@@ -54,13 +49,61 @@ Tensor warp(const Tensor& x, const Tensor& flow, bool zero_outside) {
     for (const int dx : {0, 1}) {
       const Tensor tx = ix + dx, ty = iy + dy;
       Tensor weight = (dx == 1 ? fx : 1 - fx) * (dy == 1 ? fy : 1 - fy);
-      if (zero_outside) weight = weight * ((tx >= 0) & (tx < w) & (ty >= 0) & (ty < h));
+      if (zero_outside) weight = weight * ((tx >= 0) & (tx < w) & (ty >= 0) & (ty < h) & in_range);
       const Tensor index = batch + ty.clamp(0, h - 1) * w + tx.clamp(0, w - 1);
       const Tensor tap = table.index_select(0, index.flatten()) * weight.reshape({-1, 1}).to(x.scalar_type());
       sum = sum.defined() ? sum + tap : tap;
     }
   }
-  return sum.view({n, h, w, c}).permute({0, 3, 1, 2});
+  return sum.view({n, px.size(1), px.size(2), c}).permute({0, 3, 1, 2});
+}
+
+}  // namespace
+
+Tensor nearest(const Tensor& x, std::int64_t height, std::int64_t width, bool align_corners) {
+  return x.index_select(2, nearest_positions(x.size(2), height, align_corners, x.device()))
+      .index_select(3, nearest_positions(x.size(3), width, align_corners, x.device()));
+}
+
+Tensor warp(const Tensor& x, const Tensor& flow, bool zero_outside) {
+  const std::int64_t h = x.size(2), w = x.size(3);
+  return bilinear(x, flow.select(1, 0) + columns(w, flow.options()),
+                  flow.select(1, 1) + rows(h, flow.options()), zero_outside);
+}
+
+Tensor gather_mean(const Tensor& x, const Tensor& offset) {
+  const Tensor column = columns(x.size(3), offset.options()), row = rows(x.size(2), offset.options());
+  const std::int64_t points = offset.size(1) / 2;
+  Tensor sum;
+  for (std::int64_t n = 0; n < points; ++n) {
+    const Tensor tap = bilinear(x, offset.select(1, 2 * n + 1) + column, offset.select(1, 2 * n) + row, true);
+    sum = sum.defined() ? sum + tap : tap;
+  }
+  return sum / points;
+}
+
+Tensor deform_conv(const op::DeformConv2d& o, const Tensor& x, const Tensor& offset,
+                   const std::optional<Tensor>& mask, const Tensor& weight,
+                   const std::optional<Tensor>& bias) {
+  const std::int64_t n = x.size(0), c = x.size(1), d = o.deformable_groups, h = offset.size(2),
+                     w = offset.size(3), taps = std::int64_t{o.kernel.h} * o.kernel.w;
+  const Tensor column = columns(w, offset.options()) * o.stride.w - o.pad.left;
+  const Tensor row = rows(h, offset.options()) * o.stride.h - o.pad.top;
+  // Every deformable group is sampled as a picture of its own.
+  const Tensor pictures = x.reshape({n * d, c / d, x.size(2), x.size(3)});
+  const Tensor moves = offset.reshape({n * d, taps, 2, h, w});
+  std::vector<Tensor> values;
+  for (std::int64_t k = 0; k < taps; ++k) {
+    const std::int64_t down = k / o.kernel.w * o.dilation.h, right = k % o.kernel.w * o.dilation.w;
+    const Tensor move = moves.select(1, k);
+    Tensor value =
+        bilinear(pictures, move.select(1, 1) + (column + right), move.select(1, 0) + (row + down), true);
+    if (mask) value = value * mask->reshape({n * d, taps, 1, h, w}).select(1, k).to(x.scalar_type());
+    values.push_back(value.reshape({n, c, h, w}));
+  }
+  // A channel's taps lie together, as in the weight: what is left is a convolution of single pixels.
+  return at::conv2d(at::stack(values, 2).flatten(1, 2), weight.reshape({weight.size(0), -1, 1, 1}), bias,
+                    {1, 1}, {0, 0}, {1, 1}, o.groups);
 }
 
 Tensor correlation(const Tensor& a, const Tensor& b, int radius, int stride, bool mean) {

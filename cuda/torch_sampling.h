@@ -5,6 +5,10 @@
 
 #include <ATen/Tensor.h>
 
+#include <optional>
+
+#include "graph/ops.h"
+
 namespace unblur::sample {
 
 /// Nearest resize of [n,c,h,w] to height x width with exact integer positions (op::Resize).
@@ -13,6 +17,14 @@ namespace unblur::sample {
 
 /// Bilinear sample of x at (column + flow[0], row + flow[1]) (op::Warp); differentiable in both.
 [[nodiscard]] at::Tensor warp(const at::Tensor& x, const at::Tensor& flow, bool zero_outside);
+
+/// op::GatherMean; differentiable in both.
+[[nodiscard]] at::Tensor gather_mean(const at::Tensor& x, const at::Tensor& offset);
+
+/// op::DeformConv2d; differentiable in all operands. Holds every tap's samples: kh*kw times `x`.
+[[nodiscard]] at::Tensor deform_conv(const op::DeformConv2d& o, const at::Tensor& x, const at::Tensor& offset,
+                                     const std::optional<at::Tensor>& mask, const at::Tensor& weight,
+                                     const std::optional<at::Tensor>& bias);
 
 /// op::Correlation. Peak memory is (2 radius + 1) times the operands.
 [[nodiscard]] at::Tensor correlation(const at::Tensor& a, const at::Tensor& b, int radius, int stride,

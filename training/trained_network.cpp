@@ -23,6 +23,7 @@ std::set<std::string> parameters_for(const Graph& graph, const std::vector<std::
     const Op& op = graph.nodes()[i].op;
     if (const auto* conv = std::get_if<op::Conv2d>(&op)) names.insert({conv->weight, conv->bias});
     if (const auto* conv = std::get_if<op::ConvTranspose2d>(&op)) names.insert({conv->weight, conv->bias});
+    if (const auto* conv = std::get_if<op::DeformConv2d>(&op)) names.insert({conv->weight, conv->bias});
     if (const auto* affine = std::get_if<op::ChannelAffine>(&op))
       names.insert({affine->scale, affine->shift});
   }
@@ -34,6 +35,10 @@ void find_last_layers(const Graph& graph, Value v, std::set<std::string>& names)
   const Node& node = graph.node(v);
   if (const auto* conv = std::get_if<op::Conv2d>(&node.op)) {
     names.insert(conv->weight);
+    return;
+  }
+  if (const auto* deformable = std::get_if<op::DeformConv2d>(&node.op)) {
+    names.insert(deformable->weight);
     return;
   }
   for (const Value input : node.inputs) find_last_layers(graph, input, names);

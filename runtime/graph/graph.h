@@ -99,7 +99,8 @@ class Graph {
 /// The graph in Graphviz' dot language; with the sizes of `infer_shapes` if `shapes` is not empty.
 [[nodiscard]] std::string to_dot(const Graph& graph, std::span<const Shape> shapes = {});
 
-/// Multiply-adds of every node (convolutions, correlation), for sizes from `infer_shapes`.
+/// Multiply-adds of every node (convolutions without the sampling of deformable ones, correlation), for sizes
+/// from `infer_shapes`.
 [[nodiscard]] std::vector<std::int64_t> node_multiply_adds(const Graph& graph, std::span<const Shape> shapes);
 /// Multiply-adds per frame of that size, for reports.
 [[nodiscard]] std::int64_t multiply_adds(const Graph& graph, int height, int width);

@@ -26,6 +26,10 @@ void for_each_attribute(OpT& o, Visitor&& visit) {
     visit("weight", o.weight), visit("bias", o.bias), visit("out_channels", o.out_channels);
     visit("kernel", o.kernel), visit("stride", o.stride), visit("dilation", o.dilation);
     visit("output_pad", o.output_pad), visit("groups", o.groups), visit("pad", o.pad);
+  } else if constexpr (std::is_same_v<T, op::DeformConv2d>) {
+    visit("weight", o.weight), visit("bias", o.bias), visit("out_channels", o.out_channels);
+    visit("kernel", o.kernel), visit("stride", o.stride), visit("dilation", o.dilation);
+    visit("groups", o.groups), visit("deformable_groups", o.deformable_groups), visit("pad", o.pad);
   } else if constexpr (std::is_same_v<T, op::PixelShuffle> || std::is_same_v<T, op::PixelUnshuffle>) {
     visit("factor", o.factor), visit("order", o.order);
   } else if constexpr (std::is_same_v<T, op::Resize>) {
@@ -57,7 +61,8 @@ void for_each_attribute(OpT& o, Visitor&& visit) {
   } else if constexpr (std::is_same_v<T, op::NormChannels>) {
     visit("kind", o.kind), visit("eps", o.eps);
   } else {
-    static_assert(std::is_same_v<T, op::Concat> || std::is_same_v<T, op::SoftmaxChannels>,
+    static_assert(std::is_same_v<T, op::Concat> || std::is_same_v<T, op::SoftmaxChannels> ||
+                      std::is_same_v<T, op::GatherMean>,
                   "a new operator needs its attributes listed here");
   }
 }

@@ -40,10 +40,9 @@ void check_extent(const Extent2& e, int low, std::string_view what) {
   demand_range(e.w, low, kMaxAttribute, what);
 }
 
-// Shared by both convolutions.
+// Shared by the convolutions, once their operands are there.
 template <typename Conv>
 int convolution_channels(const Conv& o, std::span<const int> in) {
-  demand_operands(in.size(), 1, 1);
   demand(!o.weight.empty(), "names no weight");
   check_extent(o.kernel, 1, "kernel");
   check_extent(o.stride, 1, "stride");
@@ -68,13 +67,28 @@ int channels(const op::State& o, std::span<const int> in) {
   demand(!o.name.empty(), "has no name");
   return o.channels;
 }
-int channels(const op::Conv2d& o, std::span<const int> in) { return convolution_channels(o, in); }
+int channels(const op::Conv2d& o, std::span<const int> in) {
+  demand_operands(in.size(), 1, 1);
+  return convolution_channels(o, in);
+}
 int channels(const op::ConvTranspose2d& o, std::span<const int> in) {
+  demand_operands(in.size(), 1, 1);
   check_extent(o.output_pad, 0, "output_pad");
   demand(o.output_pad.h < std::max(o.stride.h, o.dilation.h) &&
              o.output_pad.w < std::max(o.stride.w, o.dilation.w),
          "output_pad must be smaller than stride or dilation");
   return convolution_channels(o, in);
+}
+int channels(const op::DeformConv2d& o, std::span<const int> in) {
+  demand_operands(in.size(), 2, 3);
+  const int out = convolution_channels(o, in);
+  demand_range(o.deformable_groups, 1, kMaxChannels, "deformable_groups");
+  demand(in[0] % o.deformable_groups == 0, "{} deformable groups do not divide {} channels",
+         o.deformable_groups, in[0]);
+  const std::int64_t taps = std::int64_t{o.deformable_groups} * o.kernel.h * o.kernel.w;
+  demand(in[1] == 2 * taps, "offset has {} channels, needs {}", in[1], 2 * taps);
+  demand(in.size() == 2 || in[2] == taps, "mask has {} channels, needs {}", in.back(), taps);
+  return out;
 }
 int channels(const op::PixelShuffle& o, std::span<const int> in) {
   demand_operands(in.size(), 1, 1);
@@ -97,6 +111,11 @@ int channels(const op::Warp& o, std::span<const int> in) {
   demand_operands(in.size(), 2, 2);
   demand(in[1] == 2, "flow has {} channels, needs 2", in[1]);
   demand(o.border != Border::kReflect, "warp has no reflecting border");
+  return in[0];
+}
+int channels(const op::GatherMean&, std::span<const int> in) {
+  demand_operands(in.size(), 2, 2);
+  demand(in[1] % 2 == 0, "offset has {} channels, needs pairs", in[1]);
   return in[0];
 }
 int channels(const op::Correlation& o, std::span<const int> in) {
@@ -201,6 +220,15 @@ Shape size(const op::ConvTranspose2d& o, std::span<const Shape> in) {
           (in[0].w - 1) * o.stride.w - o.pad.left - o.pad.right + o.dilation.w * (o.kernel.w - 1) + 1 +
               o.output_pad.w};
 }
+Shape size(const op::DeformConv2d& o, std::span<const Shape> in) {
+  const Shape out{0, convolved(in[0].h, o.pad.top, o.pad.bottom, o.kernel.h, o.stride.h, o.dilation.h),
+                  convolved(in[0].w, o.pad.left, o.pad.right, o.kernel.w, o.stride.w, o.dilation.w)};
+  for (const Shape& s : in.subspan(1)) {
+    demand(s.h == out.h && s.w == out.w, "offset or mask {} does not fit the output of {} x {} pixels",
+           to_string(s), out.h, out.w);
+  }
+  return out;
+}
 Shape size(const op::PixelShuffle& o, std::span<const Shape> in) {
   return {0, in[0].h * o.factor, in[0].w * o.factor};
 }
@@ -219,6 +247,11 @@ Shape size(const op::Resize& o, std::span<const Shape> in) {
 }
 Shape size(const op::Warp&, std::span<const Shape> in) {
   demand(in[0].h == in[1].h && in[0].w == in[1].w, "flow {} does not fit {}", to_string(in[1]),
+         to_string(in[0]));
+  return in[0];
+}
+Shape size(const op::GatherMean&, std::span<const Shape> in) {
+  demand(in[0].h == in[1].h && in[0].w == in[1].w, "offset {} does not fit {}", to_string(in[1]),
          to_string(in[0]));
   return in[0];
 }
@@ -293,9 +326,14 @@ Shape output_shape(const Op& op, std::span<const Shape> inputs, int channels) {
 
 void for_each_parameter(const Op& op, std::span<const int> in,
                         const std::function<void(const std::string&, const Dims&)>& visit) {
+  const auto visit_convolution = [&](const auto& conv) {
+    visit(conv.weight, {conv.out_channels, in[0] / conv.groups, conv.kernel.h, conv.kernel.w});
+    if (!conv.bias.empty()) visit(conv.bias, {conv.out_channels});
+  };
   if (const auto* conv = std::get_if<op::Conv2d>(&op)) {
-    visit(conv->weight, {conv->out_channels, in[0] / conv->groups, conv->kernel.h, conv->kernel.w});
-    if (!conv->bias.empty()) visit(conv->bias, {conv->out_channels});
+    visit_convolution(*conv);
+  } else if (const auto* deformable = std::get_if<op::DeformConv2d>(&op)) {
+    visit_convolution(*deformable);
   } else if (const auto* transposed = std::get_if<op::ConvTranspose2d>(&op)) {
     visit(transposed->weight,
           {in[0], transposed->out_channels / transposed->groups, transposed->kernel.h, transposed->kernel.w});

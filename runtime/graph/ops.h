@@ -69,6 +69,23 @@ struct ConvTranspose2d {
   Margins pad;
 };
 
+/// Deformable convolution, modulated (DCNv2, Zhu et al. 2019) or not: a convolution whose taps move.
+/// Operands: in [C,h,w]; offset [2*D*K,H,W] in pixels of `in`, tap k = i*kw + j of deformable group g in
+/// channels 2*(g*K + k) (rows) and 2*(g*K + k) + 1 (columns); mask [D*K,H,W], 1 where left out. K = kh*kw,
+/// D = deformable_groups, H x W the output's size, which is that of Conv2d with zero padding.
+///   out[o](y,x) = bias[o] + sum_{c,k} weight[o][c][i][j] * mask[g*K+k](y,x) * sample(in[c], row, column)
+///   row = y*stride - top + i*dilation + offset[..](y,x), column alike; g = c / (C/D)
+/// sample: 0 unless -1 < row < h and -1 < column < w, and so are its derivatives; else bilinear between the
+/// four pixels around, those outside counting 0. Weight [out, C/groups, kh, kw].
+struct DeformConv2d {
+  std::string weight, bias;
+  int out_channels = 0;
+  Extent2 kernel{3, 3}, stride{1, 1}, dilation{1, 1};
+  int groups = 1;
+  int deformable_groups = 1;
+  Margins pad;
+};
+
 /// Channel order of pixel shuffles. kChannelMajor: channel c*r*r + dy*r + dx (PyTorch);
 /// kBlockMajor: channel (dy*r + dx)*C + c (TensorFlow depth_to_space).
 enum class ShuffleOrder : std::uint8_t { kChannelMajor, kBlockMajor };
@@ -99,6 +116,11 @@ struct Warp {
   float flow_scale = 1.0F;             ///< s, e.g. 1/8 for flow in full-resolution pixels at 1/8 scale
   Border border = Border::kReplicate;  ///< kZero or kReplicate
 };
+
+/// Mean of N samples: out[c](y,x) = 1/N sum_n sample(in[c], y + offset[2n], x + offset[2n+1]) with the
+/// sampling of DeformConv2d. Operands: in [C,h,w], offset [2N,h,w] in pixels (rows, columns). Blur along a
+/// path.
+struct GatherMean {};
 
 /// out[(dy+R)*(2R+1)+(dx+R)](i,j) = m * sum_k a[k](s*i, s*j) * b[k](s*i+s*dy, s*j+s*dx), b is 0 outside,
 /// m = 1/C if `mean`, else 1. Size ceil(h/s) x ceil(w/s). PVDNet (TOG 2021) / LiteFlowNet cost volume.
@@ -192,11 +214,11 @@ struct NormChannels {
 
 }  // namespace op
 
-using Op =
-    std::variant<op::Input, op::State, op::Conv2d, op::ConvTranspose2d, op::PixelShuffle, op::PixelUnshuffle,
-                 op::Resize, op::Warp, op::Correlation, op::PixelVolume, op::Neighbourhood, op::Pad, op::Crop,
-                 op::Concat, op::Slice, op::Binary, op::Unary, op::Clamp, op::Affine, op::ChannelAffine,
-                 op::ReduceSpace, op::ReduceChannels, op::SoftmaxChannels, op::NormChannels>;
+using Op = std::variant<op::Input, op::State, op::Conv2d, op::ConvTranspose2d, op::DeformConv2d,
+                        op::PixelShuffle, op::PixelUnshuffle, op::Resize, op::Warp, op::GatherMean,
+                        op::Correlation, op::PixelVolume, op::Neighbourhood, op::Pad, op::Crop, op::Concat,
+                        op::Slice, op::Binary, op::Unary, op::Clamp, op::Affine, op::ChannelAffine,
+                        op::ReduceSpace, op::ReduceChannels, op::SoftmaxChannels, op::NormChannels>;
 
 /// The operator's name in files, messages and tables: "conv2d".
 [[nodiscard]] std::string_view op_name(const Op& op) noexcept;

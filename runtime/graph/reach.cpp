@@ -83,6 +83,12 @@ Need need(const op::Resize& o, std::size_t operand, const Line& l) {
   return l.clip(first, last + 1);
 }
 Need need(const op::Warp&, std::size_t operand, const Line& l) { return operand == 0 ? Need{} : Need{l.out}; }
+Need need(const op::DeformConv2d&, std::size_t operand, const Line& l) {
+  return operand == 0 ? Need{} : Need{l.out};
+}
+Need need(const op::GatherMean&, std::size_t operand, const Line& l) {
+  return operand == 0 ? Need{} : Need{l.out};
+}
 Need need(const op::Correlation& o, std::size_t operand, const Line& l) {
   const int reach = operand == 0 ? 0 : o.radius * o.stride;
   return l.clip(l.out.begin * o.stride - reach, (l.out.end - 1) * o.stride + reach + 1);

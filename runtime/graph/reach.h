@@ -21,7 +21,8 @@ struct Range {
 /// What the output range `out` reads of operand number `operand`, whose size along the axis is `in_size` (the
 /// output's is `out_size`), borders included. Never too small; resizes count one more sample on either side,
 /// since floating-point positions may round there. Nothing where any part of the operand may be read (warped
-/// values, a pixel volume's previous frame, reductions over space). Not for op::Input and op::State.
+/// and deformably convolved values, a pixel volume's previous frame, reductions over space). Not for
+/// op::Input and op::State.
 [[nodiscard]] std::optional<Range> needed_range(const Op& op, std::size_t operand, Axis axis, Range out,
                                                 int in_size, int out_size);
 

@@ -50,6 +50,15 @@ double with_border(const ReferenceTensor& in, Border border, int c, int y, int x
   return in.or_zero(c, move_in(y, in.shape.h), move_in(x, in.shape.w));
 }
 
+/// Bilinear sample between pixels that count 0 outside; the picture fades to nothing over one pixel.
+double sampled(const ReferenceTensor& in, int c, double row, double column) {
+  if (!(row > -1 && row < in.shape.h && column > -1 && column < in.shape.w)) return 0.0;
+  const int y = static_cast<int>(std::floor(row)), x = static_cast<int>(std::floor(column));
+  const double fy = row - y, fx = column - x;
+  return (1 - fy) * ((1 - fx) * in.or_zero(c, y, x) + fx * in.or_zero(c, y, x + 1)) +
+         fy * ((1 - fx) * in.or_zero(c, y + 1, x) + fx * in.or_zero(c, y + 1, x + 1));
+}
+
 // ---- convolutions ----
 
 void evaluate(const op::Conv2d& o, Operands in, const TensorMap& parameters, ReferenceTensor& out) {
@@ -93,6 +102,30 @@ void evaluate(const op::ConvTranspose2d& o, Operands in, const TensorMap& parame
       }
     }
   }
+}
+
+void evaluate(const op::DeformConv2d& o, Operands in, const TensorMap& parameters, ReferenceTensor& out) {
+  const Weights weight(parameters, o.weight), bias(parameters, o.bias);
+  const int channels = in[0].shape.c, taps = o.kernel.h * o.kernel.w;
+  const int in_per_group = channels / o.groups, out_per_group = o.out_channels / o.groups;
+  ReferenceTensor values({channels * taps, out.shape.h, out.shape.w});  // what the taps meet
+  fill(values, [&](int n, int y, int x) {
+    const int c = n / taps, k = n % taps, i = k / o.kernel.w, j = k % o.kernel.w;
+    const int tap = c / (channels / o.deformable_groups) * taps + k;
+    const double row = y * o.stride.h - o.pad.top + i * o.dilation.h + in[1].at(2 * tap, y, x);
+    const double column = x * o.stride.w - o.pad.left + j * o.dilation.w + in[1].at(2 * tap + 1, y, x);
+    return (in.size() == 3 ? in[2].at(tap, y, x) : 1.0) * sampled(in[0], c, row, column);
+  });
+  fill(out, [&](int c, int y, int x) {
+    double sum = bias.or_else(0.0, c);
+    for (int i = 0; i < in_per_group; ++i) {
+      for (int k = 0; k < taps; ++k) {
+        sum += weight.at(c, i, k / o.kernel.w, k % o.kernel.w) *
+               values.at((c / out_per_group * in_per_group + i) * taps + k, y, x);
+      }
+    }
+    return sum;
+  });
 }
 
 // ---- moves ----
@@ -175,11 +208,18 @@ void evaluate(const op::Warp& o, Operands in, const TensorMap&, ReferenceTensor&
     if (o.border == Border::kReplicate) {
       px = std::clamp(px, 0.0, w - 1.0), py = std::clamp(py, 0.0, h - 1.0);
     }
-    if (px <= -1 || py <= -1 || px >= w || py >= h) return 0.0;
-    const int x0 = static_cast<int>(std::floor(px)), y0 = static_cast<int>(std::floor(py));
-    const double fx = px - x0, fy = py - y0;
-    return (1 - fy) * ((1 - fx) * in[0].or_zero(c, y0, x0) + fx * in[0].or_zero(c, y0, x0 + 1)) +
-           fy * ((1 - fx) * in[0].or_zero(c, y0 + 1, x0) + fx * in[0].or_zero(c, y0 + 1, x0 + 1));
+    return sampled(in[0], c, py, px);
+  });
+}
+
+void evaluate(const op::GatherMean&, Operands in, const TensorMap&, ReferenceTensor& out) {
+  const int points = in[1].shape.c / 2;
+  fill(out, [&](int c, int y, int x) {
+    double sum = 0;
+    for (int n = 0; n < points; ++n) {
+      sum += sampled(in[0], c, y + in[1].at(2 * n, y, x), x + in[1].at(2 * n + 1, y, x));
+    }
+    return sum / points;
   });
 }
 

@@ -74,6 +74,9 @@ std::vector<std::int64_t> node_multiply_adds(const Graph& graph, std::span<const
     double count = 0;
     if (const auto* conv = std::get_if<op::Conv2d>(&node.op)) {
       count = product(out.h, out.w, out.c, in.c / conv->groups, conv->kernel.h, conv->kernel.w);
+    } else if (const auto* deformable = std::get_if<op::DeformConv2d>(&node.op)) {
+      count =
+          product(out.h, out.w, out.c, in.c / deformable->groups, deformable->kernel.h, deformable->kernel.w);
     } else if (const auto* up = std::get_if<op::ConvTranspose2d>(&node.op)) {
       count = product(in.h, in.w, in.c, out.c / up->groups, up->kernel.h, up->kernel.w);
     } else if (std::holds_alternative<op::Correlation>(node.op)) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "graph/graph.h"
 
@@ -17,6 +19,19 @@ inline Value add_conv(Graph& graph, const std::string& name, Value x, int channe
   conv.stride = {stride, stride};
   conv.pad = Margins::all(kernel / 2);
   return graph.add(name, conv, {x});
+}
+
+/// A deformable convolution with parameters NAME.weight and NAME.bias whose taps are moved by `offset` and,
+/// if it is valid, scaled by `mask`; one deformable group, the border keeps the size (odd `kernel`, stride
+/// 1).
+inline Value add_deform_conv(Graph& graph, const std::string& name, Value x, Value offset, int channels,
+                             int kernel = 3, Value mask = {}) {
+  op::DeformConv2d conv{.weight = name + ".weight", .bias = name + ".bias", .out_channels = channels};
+  conv.kernel = {kernel, kernel};
+  conv.pad = Margins::all(kernel / 2);
+  std::vector<Value> operands{x, offset};
+  if (mask.valid()) operands.push_back(mask);
+  return graph.add(name, conv, std::move(operands));
 }
 
 }  // namespace unblur

@@ -112,6 +112,10 @@ void fill_he(const Graph& graph, std::uint64_t seed, TensorMap& out) {
       if (ignores_common_part(conv->weight))
         centre_filters(weight, conv->weight == kPictureFilters ? kPictureGain : kCentredGain);
     }
+    if (const auto* conv = std::get_if<op::DeformConv2d>(&node.op)) {
+      const Dims& d = out[conv->weight].dims;
+      fill(conv->weight, static_cast<double>(d[1] * d[2] * d[3]));
+    }
     if (const auto* conv = std::get_if<op::ConvTranspose2d>(&node.op)) {
       Tensor& weight = out[conv->weight];
       const Dims& d = weight.dims;  // [in, out/groups, kh, kw]; each output sees 1/stride^2 of it

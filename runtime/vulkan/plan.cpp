@@ -57,6 +57,9 @@ std::int64_t multiply_adds_of(const Lowered& graph, Value v) {
     return static_cast<std::int64_t>(in.c) * in.h * in.w * (conv->out_channels / conv->groups) *
            conv->kernel.h * conv->kernel.w;
   }
+  if (const auto* conv = std::get_if<op::DeformConv2d>(&node.op)) {
+    return samples * (in.c / conv->groups) * conv->kernel.h * conv->kernel.w;
+  }
   if (std::holds_alternative<op::Correlation>(node.op)) return samples * in.c;
   return 0;
 }
