@@ -8,6 +8,8 @@
 #include <cstring>
 
 #include "graph/error.h"
+#include "graph/exposure.h"
+#include "graph/op_registry.h"
 #include "torch_fast.h"
 #include "torch_sampling.h"
 
@@ -167,6 +169,16 @@ struct Apply {
     return in[0].narrow(2, o.margins.top, h).narrow(3, o.margins.left, w);
   }
 
+  Tensor operator()(const op::Part& o) const {
+    const std::int64_t h = in[0].size(2) / o.grid.h, w = in[0].size(3) / o.grid.w;
+    return in[0].narrow(2, o.index.h * h, h).narrow(3, o.index.w * w, w);
+  }
+  Tensor operator()(const op::Join& o) const {
+    std::vector<Tensor> rows;
+    for (auto part = in.begin(); part != in.end(); part += o.grid.w)
+      rows.push_back(at::cat(std::vector<Tensor>(part, part + o.grid.w), 3));
+    return at::cat(rows, 2);
+  }
   Tensor operator()(const op::Concat& /*o*/) const {
     return at::cat(std::vector<Tensor>(in.begin(), in.end()), 1);
   }
@@ -241,6 +253,31 @@ struct Apply {
     if (o.kind == op::NormKind::kCentred) x = x - x.mean(1, true);
     const Tensor scale = (x.square().mean(1, true) + o.eps).rsqrt();
     return (x * scale).to(in[0].scalar_type());
+  }
+
+  Tensor operator()(const op::ExposurePath& o) const {
+    const Tensor x = widened(in[0]);
+    std::vector<float> starts, ends;
+    for (const auto& [start, end] : point_weights(enum_name(o.form), o.points)) {
+      starts.push_back(start);
+      ends.push_back(end);
+    }
+    const auto along = [&](const std::vector<float>& weights, std::int64_t channel) {
+      return at::tensor(weights, at::kFloat).to(x.options()).view({1, -1, 1, 1, 1}) *
+             x.narrow(1, channel, 2).unsqueeze(1);
+    };
+    const Tensor out = o.form == op::PathForm::kLin ? along(starts, 0) : along(starts, 0) + along(ends, 2);
+    return out.flatten(1, 2).to(in[0].scalar_type());
+  }
+
+  Tensor operator()(const op::MotionTaps& o) const {
+    const Tensor x = widened(in[0]).narrow(1, 6, 18);
+    const Tensor pairs = x.unflatten(1, {9, 2});
+    const Tensor blocks = at::cat({pairs.select(2, 0), pairs.select(2, 1)}, 1);
+    const Tensor tap = at::arange(9, x.options());
+    const Tensor rows = tap.div(3, "floor");
+    const Tensor grid = at::cat({rows, tap - 3 * rows}).view({1, -1, 1, 1}) - 1;
+    return (parameter(parameters, o.ratio) * blocks - grid).to(in[0].scalar_type());
   }
 
   [[nodiscard]] Tensor reduced(op::Reduction kind, at::IntArrayRef dims) const {

@@ -11,8 +11,17 @@ namespace unblur {
 namespace {
 
 void check_points(int points) {
-  if (points < 3 || points % 2 == 0)
-    throw UsageError(fmt::format("{} time points; it must be an odd number, at least 3", points));
+  if (points < 3 || points > kMaxExposurePoints || points % 2 == 0)
+    throw UsageError(
+        fmt::format("{} time points; it must be an odd number, 3 to {}", points, kMaxExposurePoints));
+}
+
+std::vector<double> exact_times(int points) {
+  check_points(points);
+  const int half = points / 2;
+  std::vector<double> times{-1.0};
+  for (int n = 1; n < points; ++n) times.push_back(static_cast<double>(n < half ? -n : n - half) / half);
+  return times;
 }
 
 }  // namespace
@@ -32,14 +41,15 @@ std::array<float, 2> path_weights(std::string_view mode, double t) {
 }
 
 std::vector<float> stored_times(int points) {
-  check_points(points);
-  const int half = points / 2;
-  std::vector<float> times(static_cast<std::size_t>(points));
-  for (int n = 0; n < points; ++n) {
-    const int steps = n == 0 ? -half : n < half ? -n : n - half;
-    times[static_cast<std::size_t>(n)] = static_cast<float>(static_cast<double>(steps) / half);
-  }
+  std::vector<float> times;
+  for (const double t : exact_times(points)) times.push_back(static_cast<float>(t));
   return times;
+}
+
+std::vector<std::array<float, 2>> point_weights(std::string_view mode, int points) {
+  std::vector<std::array<float, 2>> weights;
+  for (const double t : exact_times(points)) weights.push_back(path_weights(mode, t));
+  return weights;
 }
 
 std::vector<int> chronological_order(int points) {

@@ -13,6 +13,8 @@
 
 namespace unblur {
 
+inline constexpr int kMaxExposurePoints = 255;
+
 struct Offset {
   float dy = 0.0F, dx = 0.0F;  ///< px
 };
@@ -30,8 +32,11 @@ struct Offset {
 }
 
 /// Time of each stored point, with M = points / 2: -1, -1/M, -2/M, ..., -(M-1)/M, 0, 1/M, ..., 1. `points` is
-/// odd and at least 3, else UsageError. The first half after -1 runs backwards: as the checkpoints store it.
+/// odd, 3 to kMaxExposurePoints, else UsageError. The first half after -1 runs backwards: as the checkpoints
+/// store it.
 [[nodiscard]] std::vector<float> stored_times(int points);
+/// `path_weights` at each stored time.
+[[nodiscard]] std::vector<std::array<float, 2>> point_weights(std::string_view mode, int points);
 /// Indices of the stored points in order of time: 0, M-1, ..., 1, M, ..., points-1.
 [[nodiscard]] std::vector<int> chronological_order(int points);
 

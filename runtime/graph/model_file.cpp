@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "graph/error.h"
+#include "graph/exposure.h"
 #include "graph/json_text.h"
 #include "graph/model.h"
 
@@ -21,7 +22,6 @@ constexpr int kMaxSizeMultiple = 1024;
 constexpr int kMaxMinSize = 4096;
 constexpr int kMaxReceptiveField = 1 << 20;
 constexpr std::array<std::string_view, 3> kPathModes{"quad", "bilin", "lin"};
-constexpr int kMaxPoints = 255;
 constexpr std::string_view kDirected = "directed", kUndirected = "undirected";
 constexpr std::size_t kMaxListed = 20;
 
@@ -109,9 +109,9 @@ void check_trajectory(const ModelInfo& info, const Graph& graph) {
   if (std::ranges::find(kPathModes, t.mode) == kPathModes.end())
     throw ModelError(fmt::format("metadata 'trajectory': {} is none of {}", printable(t.mode),
                                  fmt::join(kPathModes, ", ")));
-  if (t.points < 3 || t.points > kMaxPoints || t.points % 2 == 0)
-    throw ModelError(
-        fmt::format("metadata 'trajectory': {} points; it must be odd, 3 to {}", t.points, kMaxPoints));
+  if (t.points < 3 || t.points > kMaxExposurePoints || t.points % 2 == 0)
+    throw ModelError(fmt::format("metadata 'trajectory': {} points; it must be odd, 3 to {}", t.points,
+                                 kMaxExposurePoints));
   const int control = t.mode == "lin" ? 2 : 4;
   if (const int channels = graph.node(graph.output("control")).channels; channels != control)
     throw ModelError(fmt::format("output 'control' has {} channels, trajectory mode {} needs {}", channels,

@@ -27,6 +27,8 @@ constexpr std::array<std::string_view, std::variant_size_v<Op>> kOpNames = {"inp
                                                                             "neighbourhood",
                                                                             "pad",
                                                                             "crop",
+                                                                            "part",
+                                                                            "join",
                                                                             "concat",
                                                                             "slice",
                                                                             "binary",
@@ -37,7 +39,9 @@ constexpr std::array<std::string_view, std::variant_size_v<Op>> kOpNames = {"inp
                                                                             "reduce_space",
                                                                             "reduce_channels",
                                                                             "softmax_channels",
-                                                                            "norm_channels"};
+                                                                            "norm_channels",
+                                                                            "exposure_path",
+                                                                            "motion_taps"};
 
 template <std::size_t... I>
 Op make_op_at(std::size_t index, std::index_sequence<I...>) {

@@ -47,6 +47,10 @@ void for_each_attribute(OpT& o, Visitor&& visit) {
     visit("margins", o.margins), visit("border", o.border), visit("multiple", o.multiple);
   } else if constexpr (std::is_same_v<T, op::Crop>) {
     visit("margins", o.margins), visit("multiple", o.multiple);
+  } else if constexpr (std::is_same_v<T, op::Part>) {
+    visit("grid", o.grid), visit("index", o.index);
+  } else if constexpr (std::is_same_v<T, op::Join>) {
+    visit("grid", o.grid);
   } else if constexpr (std::is_same_v<T, op::Slice>) {
     visit("begin", o.begin), visit("count", o.count);
   } else if constexpr (std::is_same_v<T, op::Binary> || std::is_same_v<T, op::ReduceSpace> ||
@@ -60,6 +64,10 @@ void for_each_attribute(OpT& o, Visitor&& visit) {
     visit("scale", o.scale), visit("shift", o.shift);
   } else if constexpr (std::is_same_v<T, op::NormChannels>) {
     visit("kind", o.kind), visit("eps", o.eps);
+  } else if constexpr (std::is_same_v<T, op::ExposurePath>) {
+    visit("form", o.form), visit("points", o.points);
+  } else if constexpr (std::is_same_v<T, op::MotionTaps>) {
+    visit("ratio", o.ratio);
   } else {
     static_assert(std::is_same_v<T, op::Concat> || std::is_same_v<T, op::SoftmaxChannels> ||
                       std::is_same_v<T, op::GatherMean>,
@@ -98,6 +106,10 @@ struct EnumNames<op::Reduction> {
 template <>
 struct EnumNames<op::NormKind> {
   static constexpr std::string_view kNames[] = {"centred", "rms"};
+};
+template <>
+struct EnumNames<op::PathForm> {
+  static constexpr std::string_view kNames[] = {"quad", "bilin", "lin"};
 };
 
 template <typename E>

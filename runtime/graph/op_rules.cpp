@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "graph/error.h"
+#include "graph/exposure.h"
 
 namespace unblur {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 constexpr int kMaxChannels = 16384;
 constexpr int kMaxAttribute = 4096;
 constexpr int kMaxSize = 65536;
+constexpr int kMaxParts = 4;  // of a grid: what a kernel takes
 
 template <typename... T>
 void demand(bool ok, fmt::format_string<T...> message, T&&... values) {
@@ -150,6 +152,25 @@ int channels(const op::Crop& o, std::span<const int> in) {
   demand_range(o.multiple, 0, kMaxAttribute, "multiple");
   return in[0];
 }
+void check_grid(const Extent2& grid, int most) {
+  demand_range(grid.h, 1, most, "grid");
+  demand_range(grid.w, 1, most, "grid");
+}
+int channels(const op::Part& o, std::span<const int> in) {
+  demand_operands(in.size(), 1, 1);
+  check_grid(o.grid, kMaxParts);
+  demand_range(o.index.h, 0, o.grid.h - 1, "index");
+  demand_range(o.index.w, 0, o.grid.w - 1, "index");
+  return in[0];
+}
+int channels(const op::Join& o, std::span<const int> in) {
+  check_grid(o.grid, kMaxParts);
+  const int parts = o.grid.h * o.grid.w;
+  demand_range(parts, 2, kMaxParts, "the number of parts");
+  demand_operands(in.size(), static_cast<std::size_t>(parts), static_cast<std::size_t>(parts));
+  for (const int c : in) demand(c == in[0], "operands have {} and {} channels", in[0], c);
+  return in[0];
+}
 int channels(const op::Concat&, std::span<const int> in) {
   demand_operands(in.size(), 2, 64);
   return std::accumulate(in.begin(), in.end(), 0);
@@ -183,6 +204,20 @@ int channels(const op::NormChannels& o, std::span<const int> in) {
 int channels(const op::ReduceChannels&, std::span<const int> in) {
   demand_operands(in.size(), 1, 1);
   return 1;
+}
+int channels(const op::ExposurePath& o, std::span<const int> in) {
+  demand_operands(in.size(), 1, 1);
+  demand_range(o.points, 3, kMaxExposurePoints, "points");
+  demand(o.points % 2 == 1, "{} points are no odd number", o.points);
+  const int control = o.form == op::PathForm::kLin ? 2 : 4;
+  demand(in[0] == control, "control offsets have {} channels, need {}", in[0], control);
+  return 2 * o.points;
+}
+int channels(const op::MotionTaps& o, std::span<const int> in) {
+  demand_operands(in.size(), 1, 1);
+  demand(!o.ratio.empty(), "names no ratio");
+  demand(in[0] >= 24 && in[0] % 2 == 0, "offsets have {} channels, need pairs of at least 12 points", in[0]);
+  return 18;
 }
 template <typename Elementwise>  // unary, affine, reduce_space, softmax
 int channels(const Elementwise&, std::span<const int> in) {
@@ -289,6 +324,17 @@ Shape size(const op::Crop& o, std::span<const Shape> in) {
   }
   return {0, round_down(h, o.multiple), round_down(w, o.multiple)};
 }
+Shape size(const op::Part& o, std::span<const Shape> in) {
+  demand(in[0].h % o.grid.h == 0 && in[0].w % o.grid.w == 0, "size {} is no multiple of {} x {} parts",
+         to_string(in[0]), o.grid.h, o.grid.w);
+  return {0, in[0].h / o.grid.h, in[0].w / o.grid.w};
+}
+Shape size(const op::Join& o, std::span<const Shape> in) {
+  for (const Shape& s : in) {
+    demand(s.h == in[0].h && s.w == in[0].w, "operands are {} and {}", to_string(in[0]), to_string(s));
+  }
+  return {0, in[0].h * o.grid.h, in[0].w * o.grid.w};
+}
 Shape size(const op::Concat&, std::span<const Shape> in) {
   for (const Shape& s : in) {
     demand(s.h == in[0].h && s.w == in[0].w, "operands are {} and {}", to_string(in[0]), to_string(s));
@@ -338,6 +384,8 @@ void for_each_parameter(const Op& op, std::span<const int> in,
     visit(transposed->weight,
           {in[0], transposed->out_channels / transposed->groups, transposed->kernel.h, transposed->kernel.w});
     if (!transposed->bias.empty()) visit(transposed->bias, {transposed->out_channels});
+  } else if (const auto* taps = std::get_if<op::MotionTaps>(&op)) {
+    visit(taps->ratio, {});
   } else if (const auto* affine = std::get_if<op::ChannelAffine>(&op)) {
     if (!affine->scale.empty()) visit(affine->scale, {in[0]});
     if (!affine->shift.empty()) visit(affine->shift, {in[0]});

@@ -155,6 +155,15 @@ struct Crop {
   int multiple = 0;
 };
 
+/// One of grid.h x grid.w equal parts of a frame, whose sizes must be multiples of the grid.
+struct Part {
+  Extent2 grid{2, 2}, index{0, 0};  ///< index: row and column of the part, from 0
+};
+/// The inverse: grid.h * grid.w operands of one shape, 2 to 4, row by row.
+struct Join {
+  Extent2 grid{1, 2};
+};
+
 struct Concat {};  ///< along channels, two or more operands
 struct Slice {     ///< channels [begin, begin + count)
   int begin = 0, count = 0;
@@ -212,13 +221,33 @@ struct NormChannels {
   float eps = 1e-4F;
 };
 
+/// Forms of a path during an exposure (graph/exposure.h).
+enum class PathForm : std::uint8_t { kQuad, kBilin, kLin };
+/// Offsets at every stored time t_n of an exposure from control offsets S and E (graph/exposure.h):
+///   out[2n + i] = w_S(t_n) * in[i] + w_E(t_n) * in[2 + i]     i = 0 rows, 1 columns
+/// Operand [4,h,w], of kLin [2,h,w]; out [2 * points,h,w].
+struct ExposurePath {
+  PathForm form = PathForm::kQuad;
+  int points = 15;  ///< odd, at least 3
+};
+
+/// Offsets of nine taps from those of the stored points 3 to 11: what the decoders of Motion-ETR (TPAMI 2022)
+/// hand to their deformable layers. m = 0 to 8, R a parameter of shape []:
+///   out[m] = R * in[2 * (3 + m)] - (m / 3 - 1)        out[9 + m] = R * in[2 * (3 + m) + 1] - (m % 3 - 1)
+/// In blocks, although DeformConv2d reads pairs of rows and columns: the published networks learnt so.
+/// Operand [2N,h,w], N at least 12; out [18,h,w].
+struct MotionTaps {
+  std::string ratio;
+};
+
 }  // namespace op
 
-using Op = std::variant<op::Input, op::State, op::Conv2d, op::ConvTranspose2d, op::DeformConv2d,
-                        op::PixelShuffle, op::PixelUnshuffle, op::Resize, op::Warp, op::GatherMean,
-                        op::Correlation, op::PixelVolume, op::Neighbourhood, op::Pad, op::Crop, op::Concat,
-                        op::Slice, op::Binary, op::Unary, op::Clamp, op::Affine, op::ChannelAffine,
-                        op::ReduceSpace, op::ReduceChannels, op::SoftmaxChannels, op::NormChannels>;
+using Op =
+    std::variant<op::Input, op::State, op::Conv2d, op::ConvTranspose2d, op::DeformConv2d, op::PixelShuffle,
+                 op::PixelUnshuffle, op::Resize, op::Warp, op::GatherMean, op::Correlation, op::PixelVolume,
+                 op::Neighbourhood, op::Pad, op::Crop, op::Part, op::Join, op::Concat, op::Slice, op::Binary,
+                 op::Unary, op::Clamp, op::Affine, op::ChannelAffine, op::ReduceSpace, op::ReduceChannels,
+                 op::SoftmaxChannels, op::NormChannels, op::ExposurePath, op::MotionTaps>;
 
 /// The operator's name in files, messages and tables: "conv2d".
 [[nodiscard]] std::string_view op_name(const Op& op) noexcept;

@@ -108,6 +108,15 @@ Need need(const op::Crop& o, std::size_t operand, const Line& l) {
   const int before = l.before(o.margins);
   return l.clip(l.out.begin + before, l.out.end + before);
 }
+Need need(const op::Part& o, std::size_t, const Line& l) {
+  const int before = l.of(o.index) * l.out_size;
+  return l.clip(l.out.begin + before, l.out.end + before);
+}
+Need need(const op::Join& o, std::size_t operand, const Line& l) {
+  const int part = static_cast<int>(operand);
+  const int before = (l.axis == Axis::kRows ? part / o.grid.w : part % o.grid.w) * l.in_size;
+  return l.clip(l.out.begin - before, l.out.end - before);
+}
 Need need(const op::ReduceSpace&, std::size_t, const Line&) { return {}; }
 Need need(const op::Binary&, std::size_t, const Line& l) {
   return l.in_size == 1 ? Range{0, 1} : l.out;  // 1: broadcast, or one row anyway
@@ -145,6 +154,8 @@ class ReachTracer {
         reach.pixels = std::max({reach.pixels, centre - r.begin, r.end - 1 - centre});
       } else if (std::holds_alternative<op::State>(node.op)) {
         reach.unbounded = true;
+      } else if (std::holds_alternative<op::Part>(node.op)) {
+        reach.unbounded = true;  // where the seams lie depends on the size of the frame
       } else {
         reach.unbounded |= !pull(node, i, axis, wanted);
       }

@@ -8,6 +8,8 @@
 #include <numeric>
 
 #include "graph/error.h"
+#include "graph/exposure.h"
+#include "graph/op_registry.h"
 #include "graph/op_rules.h"
 
 namespace unblur {
@@ -164,6 +166,18 @@ void evaluate(const op::Pad& o, Operands in, const TensorMap&, ReferenceTensor& 
 
 void evaluate(const op::Crop& o, Operands in, const TensorMap&, ReferenceTensor& out) {
   fill(out, [&](int c, int y, int x) { return in[0].at(c, y + o.margins.top, x + o.margins.left); });
+}
+
+void evaluate(const op::Part& o, Operands in, const TensorMap&, ReferenceTensor& out) {
+  const int top = o.index.h * out.shape.h, left = o.index.w * out.shape.w;
+  fill(out, [&](int c, int y, int x) { return in[0].at(c, top + y, left + x); });
+}
+
+void evaluate(const op::Join& o, Operands in, const TensorMap&, ReferenceTensor& out) {
+  const int h = in[0].shape.h, w = in[0].shape.w;
+  fill(out, [&](int c, int y, int x) {
+    return in[static_cast<std::size_t>(y / h * o.grid.w + x / w)].at(c, y % h, x % w);
+  });
 }
 
 void evaluate(const op::Concat&, Operands in, const TensorMap&, ReferenceTensor& out) {
@@ -364,6 +378,24 @@ void evaluate(const op::NormChannels& o, Operands in, const TensorMap&, Referenc
     double square = 0;
     for (const double v : all) square += (v - mean) * (v - mean);
     return (in[0].at(c, y, x) - mean) / std::sqrt(square / static_cast<double>(all.size()) + o.eps);
+  });
+}
+
+// ---- exposures ----
+
+void evaluate(const op::ExposurePath& o, Operands in, const TensorMap&, ReferenceTensor& out) {
+  const auto weights = point_weights(enum_name(o.form), o.points);
+  fill(out, [&](int c, int y, int x) {
+    const auto& [start, end] = weights[static_cast<std::size_t>(c / 2)];
+    return start * in[0].at(c % 2, y, x) + (in[0].shape.c == 4 ? end * in[0].at(2 + c % 2, y, x) : 0.0);
+  });
+}
+
+void evaluate(const op::MotionTaps& o, Operands in, const TensorMap& parameters, ReferenceTensor& out) {
+  const double ratio = parameters.at(o.ratio).to_floats().at(0);
+  fill(out, [&](int c, int y, int x) {
+    const int m = c % 9, grid = (c < 9 ? m / 3 : m % 3) - 1;
+    return ratio * in[0].at(2 * (3 + m) + c / 9, y, x) - grid;
   });
 }
 

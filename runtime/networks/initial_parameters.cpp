@@ -56,6 +56,8 @@ bool ignores_common_part(std::string_view weight) {
          (weight.starts_with("BIMNet.moduleMatching.") && weight.ends_with(".moduleMain.0.weight"));
 }
 
+constexpr float kTapRatio = 0.08F;  // Motion-ETR's, never trained
+
 /// Standard deviation of a convolution's weights: what reads it decides (He et al. 2015).
 double deviation(const Graph& graph, Value conv, const std::string& weight, double fan_in) {
   if (makes_pictures(weight)) return 0.0;
@@ -151,8 +153,10 @@ TensorMap initial_parameters(const Graph& graph, std::uint64_t seed, Start start
   for (const auto& [name, dims] : graph.parameters()) out[name] = Tensor(DType::kF32, dims);
   for (const Node& node : graph.nodes()) {
     const auto* affine = std::get_if<op::ChannelAffine>(&node.op);
-    if (affine == nullptr || affine->scale.empty()) continue;
-    for (float& v : out[affine->scale].f32()) v = 1.0F;
+    if (affine != nullptr && !affine->scale.empty()) {
+      for (float& v : out[affine->scale].f32()) v = 1.0F;
+    }
+    if (const auto* taps = std::get_if<op::MotionTaps>(&node.op)) out[taps->ratio].f32()[0] = kTapRatio;
   }
   if (start == Start::kHe) {
     fill_he(graph, seed, out);

@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "graph/error.h"
+#include "networks/motion_etr.h"
 #include "networks/pvdnet.h"
 
 namespace unblur {
@@ -67,10 +70,33 @@ Model bimnet() {
   return model;
 }
 
+constexpr std::string_view kMotionEtr = "motion-etr-";
+
+/// "motion-etr-quad" and so on: trajectories; "motion-etr-deblur": pictures too.
+Model motion_etr(const std::string& name) {
+  const std::string kind = name.substr(kMotionEtr.size());
+  const bool deblurs = kind == "deblur";
+  const MotionEtrConfig config{.mode = deblurs ? "quad" : kind};
+  Model model{.graph = deblurs ? build_motion_aware(config) : build_offset_network(config)};
+  model.info.name = name;
+  model.info.task = deblurs ? "deblur" : "trajectory";
+  model.info.size_multiple = 8;
+  model.info.min_size = 16;  // below, the mirrored borders of the coarsest level do not fit
+  model.info.trajectory = TrajectoryInfo{.mode = config.mode, .points = config.points};
+  model.info.card = {
+      {"name", name},
+      {"architecture", fmt::format("Motion-ETR's {} (Zhang et al., TPAMI 44(11), 2022)",
+                                   deblurs ? "motion-aware deblurring network" : "offset network")},
+      {"input", "sRGB-encoded RGB in [0, 1]; this frame alone"},
+      {"multiply_adds_per_pixel", per_pixel(model.graph)}};
+  return model;
+}
+
 }  // namespace
 
 std::vector<std::string> network_names() {
-  return {"rt", "balanced", "pvdnet", "pvdnet-large", "pvdnet-slim", "bimnet"};
+  return {"rt",     "balanced",        "pvdnet",           "pvdnet-large",   "pvdnet-slim",
+          "bimnet", "motion-etr-quad", "motion-etr-bilin", "motion-etr-lin", "motion-etr-deblur"};
 }
 
 Model build_network(const std::string& name, bool training) {
@@ -80,8 +106,9 @@ Model build_network(const std::string& name, bool training) {
   if (name == "pvdnet-large") return pvdnet(pvdnet_large_config(), training);
   if (name == "pvdnet-slim") return pvdnet(pvdnet_slim_config(), training);
   if (name == "bimnet") return bimnet();
-  throw UsageError(
-      fmt::format("there is no network '{}'; the names are: {}", name, fmt::join(network_names(), ", ")));
+  const std::vector<std::string> names = network_names();
+  if (name.starts_with(kMotionEtr) && std::ranges::find(names, name) != names.end()) return motion_etr(name);
+  throw UsageError(fmt::format("there is no network '{}'; the names are: {}", name, fmt::join(names, ", ")));
 }
 
 std::vector<std::string> motion_outputs(const Graph& graph) {

@@ -32,7 +32,8 @@ struct RealTimeConfig {
 [[nodiscard]] Graph build_real_time(const RealTimeConfig& config);
 
 /// ModelInfo and graph of a network by name ("rt", "balanced", and the published "pvdnet", "pvdnet-large",
-/// "pvdnet-slim" (a quarter of its widths) and "bimnet" of pvdnet.h), without parameters. `training` adds
+/// "pvdnet-slim" (a quarter of its widths) and "bimnet" of pvdnet.h, "motion-etr-quad", "motion-etr-bilin",
+/// "motion-etr-lin" and "motion-etr-deblur" of motion_etr.h), without parameters. `training` adds
 /// auxiliary outputs (pictures or flows at coarser scales), and gives the recurrent networks without kept
 /// features. Throws UsageError listing the names.
 [[nodiscard]] Model build_network(const std::string& name, bool training = false);

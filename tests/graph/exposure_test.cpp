@@ -22,7 +22,7 @@ TEST(Exposure, StoredOrderIsNotChronological) {
       before = times[static_cast<std::size_t>(n)];
     }
   }
-  for (const int points : {-3, 0, 1, 2, 14}) {
+  for (const int points : {-3, 0, 1, 2, 14, 257}) {
     EXPECT_THROW((void)stored_times(points), UsageError);
     EXPECT_THROW((void)chronological_order(points), UsageError);
   }

@@ -93,6 +93,19 @@ void add_moves(Table& t) {
   for (const int k : {1, 3, 5, 7}) {
     t.add(fmt::format("neighbourhood_{}", k), op::Neighbourhood{k}, one, {.tolerance = 0}, 3);
   }
+  for (const Extent2 grid : {Extent2{2, 2}, Extent2{2, 1}, Extent2{1, 3}}) {
+    const std::string suffix = fmt::format("_{}_{}", grid.h, grid.w);
+    t.add(
+        "part" + suffix, op::Part{grid, {grid.h - 1, grid.w - 1}},
+        [grid](Shape s) {
+          return std::vector<Shape>{{s.c, s.h * grid.h, s.w * grid.w}};
+        },
+        {.tolerance = 0}, 3);
+    t.add(
+        "join" + suffix, op::Join{grid},
+        [grid](Shape s) { return std::vector<Shape>(static_cast<std::size_t>(grid.h * grid.w), s); },
+        {.tolerance = 0}, 3);
+  }
   t.add("concat_2", op::Concat{},
         [](Shape s) {
           return std::vector<Shape>{s, {s.c + 2, s.h, s.w}};
@@ -194,6 +207,20 @@ void add_spatial(Table& t) {
   t.add("pixel_volume_1", op::PixelVolume{1, 0.5F}, volume, {.ranges = flow, .tolerance = 1e-6}, 3);
 }
 
+void add_exposures(Table& t) {
+  // Three products and a sum of up to 20 px.
+  const OperatorCase like{.ranges = {{-20, 20}}, .tolerance = 5e-6, .half_tolerance = 2e-3};
+  const auto control = [](int channels) {
+    return [=](Shape s) { return std::vector<Shape>{{channels, s.h, s.w}}; };
+  };
+  t.add("path_quad", op::ExposurePath{op::PathForm::kQuad, 15}, control(4), like);
+  t.add("path_quad_3", op::ExposurePath{op::PathForm::kQuad, 3}, control(4), like, 2);
+  t.add("path_bilin", op::ExposurePath{op::PathForm::kBilin, 9}, control(4), like);
+  t.add("path_lin", op::ExposurePath{op::PathForm::kLin, 15}, control(2), like);
+  t.add("motion_taps", op::MotionTaps{"ratio"}, control(30), like);
+  t.add("motion_taps_13", op::MotionTaps{"ratio"}, control(26), like, 2);
+}
+
 void add_channels_and_space(Table& t) {
   for (const auto kind : {op::Reduction::kSum, op::Reduction::kMean, op::Reduction::kMax}) {
     const std::string suffix = fmt::format("_{}", static_cast<int>(kind));
@@ -268,6 +295,7 @@ std::vector<OperatorCase> operator_cases() {
   add_elementwise(t);
   add_moves(t);
   add_spatial(t);
+  add_exposures(t);
   add_channels_and_space(t);
   add_convolutions(t);
   return t.cases;

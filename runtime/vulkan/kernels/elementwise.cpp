@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Kernels that stay at their pixel or move whole samples: binary, unary, clamp, affine, concat, slice, pixel
-// shuffles, and everything over the channels of a pixel; and reductions over space. Shaders:
-// shaders/elementwise.
+// shuffles, what paths of an exposure need, and everything over the channels of a pixel; and reductions over
+// space. Shaders: shaders/elementwise, shaders/trajectory.
 #include <bit>
 #include <cstring>
 
+#include "graph/exposure.h"
+#include "graph/op_registry.h"
 #include "vulkan/kernels/common.h"
 #include "vulkan/kernels/make_of.h"
 
@@ -103,6 +105,25 @@ struct Elementwise {
       return rearrange(shader::kMoveUnshuffle, op.factor, phases);
     }
     return rearrange(shader::kMoveUnshuffleBlocks, op.factor, step.output.c / phases);
+  }
+
+  // ---- trajectory ----
+  Kernel operator()(const op::ExposurePath& op) const {
+    Kernel kernel = pixel_kernel("exposure_path", Specialization(step, group), view_words(step), step, group);
+    std::vector<float> weights(static_cast<std::size_t>(8 * blocks_of(step.output.c)));
+    std::size_t at = 0;
+    for (const auto& [start, end] : point_weights(enum_name(op.form), op.points)) {
+      weights[at++] = start;
+      weights[at++] = end;
+    }
+    kernel.weights.resize(weights.size() * sizeof(float));
+    std::memcpy(kernel.weights.data(), weights.data(), kernel.weights.size());
+    return kernel;
+  }
+  Kernel operator()(const op::MotionTaps& op) const {
+    Words words = view_words(step);
+    set_word(words, 0, step.parameters->at(op.ratio).to_floats().at(0));
+    return pixel_kernel("motion_taps", Specialization(step, group), words, step, group);
   }
 
   // ---- channels.comp ----

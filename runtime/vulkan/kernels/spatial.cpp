@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Kernels that read other pixels than they write: resize, warp, pad, crop, correlation, pixel volume,
-// neighbourhood. Shaders: shaders/spatial, and shaders/elementwise/rearrange.comp for the neighbourhood.
+// Kernels that read other pixels than they write: resize, warp, pad, crop, part, join, correlation, pixel
+// volume, neighbourhood. Shaders: shaders/spatial, and shaders/elementwise/rearrange.comp for the
+// neighbourhood.
 #include <fmt/format.h>
 
 #include "graph/error.h"
@@ -68,6 +69,17 @@ struct Spatial {
   Kernel operator()(const op::Pad& op) const { return shift(op.margins.top, op.margins.left, op.border); }
   Kernel operator()(const op::Crop& op) const {
     return shift(-op.margins.top, -op.margins.left, Border::kReplicate);  // a crop never leaves the frame
+  }
+
+  Kernel operator()(const op::Part& op) const {
+    return shift(-op.index.h * step.output.h, -op.index.w * step.output.w, Border::kReplicate);
+  }
+
+  Kernel operator()(const op::Join& op) const {
+    Specialization spec(step, group);
+    spec.set(shader::kSpecOwn, op.grid.h * op.grid.w);
+    spec.set(shader::kSpecOwn + 1, op.grid.w);
+    return pixel_kernel("join", std::move(spec), view_words(step), step, group);
   }
 
   [[nodiscard]] Kernel shift(int down, int right, Border border) const {
