@@ -138,6 +138,8 @@ Converted read_checkpoint(const std::filesystem::path& path, const std::string& 
         .model = import_network(match, std::move(file.tensors)),
         .kind = fmt::format("{} of {}, prefix '{}'", contents.container, match.network, match.prefix),
         .unused = match.beside};
+    for (const std::string& other : match.also)
+      result.kind += fmt::format(" ({} fits as well: --network {})", other, other);
     result.model.info.card["weights"] = fmt::format("imported from a checkpoint ({})", contents.container);
     result.model.info.card["licence"] = "that of the checkpoint's authors; the file does not state it";
     return result;

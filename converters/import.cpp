@@ -10,6 +10,7 @@
 
 #include "graph/error.h"
 #include "graph/json_text.h"
+#include "networks/motion_etr.h"
 #include "networks/networks.h"
 
 namespace unblur {
@@ -49,23 +50,41 @@ std::string_view place(std::string_view prefix) {
 
 std::optional<std::string> parameter_name(const NetworkMatch& match, std::string_view name) {
   if (!name.starts_with(match.prefix)) return std::nullopt;
-  return match.implied + std::string(name.substr(match.prefix.size()));
+  return motion_etr_parameter(match.implied + std::string(name.substr(match.prefix.size())));
+}
+
+/// The file's tensors by parameter. Motion-ETR's checkpoints hold some under two names: they must be equal.
+using ByParameter = std::map<std::string, const TensorMap::value_type*, std::less<>>;
+
+ByParameter by_parameter(const TensorMap& tensors, NetworkMatch& match) {
+  ByParameter found;
+  for (const auto& entry : tensors) {
+    const auto parameter = parameter_name(match, entry.first);
+    if (!parameter) continue;
+    const auto [at, added] = found.try_emplace(*parameter, &entry);
+    const Tensor &a = at->second->second, &b = entry.second;
+    if (!added && (a.dims != b.dims || a.type != b.type || a.bytes != b.bytes)) {
+      match.wrong.push_back(
+          fmt::format("{} and {}, one tensor of the network, differ", at->second->first, entry.first));
+    }
+  }
+  return found;
 }
 
 void compare(const TensorMap& tensors, const Parameters& parameters, NetworkMatch& match) {
+  const ByParameter in_file = by_parameter(tensors, match);
   for (const auto& [name, dims] : parameters) {
-    if (!name.starts_with(match.implied)) {
-      match.wrong.push_back(fmt::format("{} is missing", name));
+    const auto found = in_file.find(name);
+    if (found == in_file.end()) {
+      match.wrong.push_back(fmt::format("{} {} is missing", name, to_string(dims)));
       continue;
     }
-    const auto found = tensors.find(match.prefix + name.substr(match.implied.size()));
-    if (found == tensors.end()) {
-      match.wrong.push_back(fmt::format("{} {} is missing", name, to_string(dims)));
-    } else if (found->second.dims != dims) {
+    const Tensor& tensor = found->second->second;
+    if (tensor.dims != dims) {
       match.wrong.push_back(
-          fmt::format("{} is {}, {} is needed", name, to_string(found->second.dims), to_string(dims)));
-    } else if (!is_weight(found->second.type)) {
-      match.wrong.push_back(fmt::format("{} is of type {}", name, name_of(found->second.type)));
+          fmt::format("{} is {}, {} is needed", name, to_string(tensor.dims), to_string(dims)));
+    } else if (!is_weight(tensor.type)) {
+      match.wrong.push_back(fmt::format("{} is of type {}", name, name_of(tensor.type)));
     } else {
       ++match.fitting;
     }
@@ -106,6 +125,9 @@ NetworkMatch match_network(const TensorMap& tensors) {
     if (match.fitting > best.fitting ||
         (match.fitting > 0 && match.fitting == best.fitting && match.wrong.size() < best.wrong.size())) {
       best = std::move(match);
+    } else if (match.fitting > 0 && match.fitting == best.fitting &&
+               match.wrong.size() == best.wrong.size()) {
+      best.also.push_back(network);
     }
   }
   return best;

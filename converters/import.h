@@ -15,6 +15,7 @@ struct NetworkMatch {
   std::string prefix;       ///< what stands before the names in the file: "module.", "state_dict.module."
   std::string implied;      ///< what the file's names lack: "BIMNet." in a file of BIMNet alone
   std::size_t fitting = 0;  ///< parameters of that name and shape
+  std::vector<std::string> also;    ///< networks that fit just as well
   std::vector<std::string> wrong;   ///< every missing, unexpected and misshapen tensor, one phrase each
   std::vector<std::string> beside;  ///< tensors of the file outside `prefix` (an optimiser's state)
 };

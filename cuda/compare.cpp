@@ -44,7 +44,7 @@ class Runner {
   Runner(Backend& backend, const std::shared_ptr<const Model>& model, const FrameFormat& format,
          Precision precision) {
     BindOptions options{.format = format, .precision = precision};
-    options.named_outputs.emplace_back("frame");
+    if (model->graph.has_output("frame")) options.named_outputs.emplace_back("frame");
     for (const OutputSpec& o : model->graph.outputs()) {
       if (o.name != "frame") options.named_outputs.push_back(o.name);
     }

@@ -33,11 +33,11 @@ struct OutputDifference {
 
 struct FrameDifference {
   std::int64_t index = 0;
-  std::vector<OutputDifference> outputs;  ///< "frame" first
+  std::vector<OutputDifference> outputs;  ///< "frame" first where there is one, then as in the graph
   double ms[2] = {0, 0};                  ///< per backend: submitting, computing and fetching
 };
 
-/// Bounds for the output "frame".
+/// Bounds for the first output.
 struct Tolerance {
   double relative = 1e-4;                   ///< largest difference over largest value
   std::optional<double> mean_abs, max_abs;  ///< in place of `relative` where set

@@ -63,10 +63,10 @@ void print_table(const std::vector<FrameDifference>& all, const std::vector<Back
                   "relative", "PSNR", fmt::format("{} / {} ms", choices[0].text, choices[1].text));
   for (const FrameDifference& f : all) {
     for (const OutputDifference& o : f.outputs) {
-      const bool picture = o.name == "frame";
+      const bool picture = o.name == "frame", first = &o == &f.outputs.front();
       text += fmt::format("{:>5}  {:<12} {:>11.3e} {:>11.3e} {:>11.3e} {:>10} {:>22}\n", f.index, o.name,
                           o.largest, o.mean, o.relative(), picture ? decibels(o.psnr_db) : "",
-                          picture ? fmt::format("{:.1f} / {:.1f}", f.ms[0], f.ms[1]) : "");
+                          first ? fmt::format("{:.1f} / {:.1f}", f.ms[0], f.ms[1]) : "");
     }
   }
   std::fputs(text.c_str(), stdout);

@@ -143,9 +143,10 @@ struct Strided {
   }
 };
 
-double uniform_ssim(const Strided& a, const Strided& b, int width, int height) {
+double uniform_ssim(const Strided& a, const Strided& b, int width, int height, double range) {
   constexpr int kSide = 7;
-  constexpr double kCount = kSide * kSide, kC1 = 0.01 * 0.01, kC2 = 0.03 * 0.03;
+  constexpr double kCount = kSide * kSide;
+  const double c1 = 0.01 * 0.01 * range * range, c2 = 0.03 * 0.03 * range * range;
   double sum = 0;
   for (int y = 0; y + kSide <= height; ++y) {
     for (int x = 0; x + kSide <= width; ++x) {
@@ -161,8 +162,8 @@ double uniform_ssim(const Strided& a, const Strided& b, int width, int height) {
       const auto sample = [&](double product, double means) {
         return (product - kCount * means) / (kCount - 1);
       };
-      sum += (2 * ma * mb + kC1) * (2 * sample(ab, ma * mb) + kC2) /
-             ((ma * ma + mb * mb + kC1) * (sample(aa, ma * ma) + sample(bb, mb * mb) + kC2));
+      sum += (2 * ma * mb + c1) * (2 * sample(ab, ma * mb) + c2) /
+             ((ma * ma + mb * mb + c1) * (sample(aa, ma * ma) + sample(bb, mb * mb) + c2));
     }
   }
   return sum / (static_cast<double>(height - kSide + 1) * (width - kSide + 1));
@@ -212,7 +213,7 @@ AlignedQuality aligned_quality(const Picture8& truth, const Picture8& result) {
 }
 
 Quality plain_quality(std::span<const float> truth, std::span<const float> result, int width, int height,
-                      int channels) {
+                      int channels, double ssim_range) {
   const std::int64_t count = std::int64_t{width} * height * channels;
   if (width < 7 || height < 7 || channels < 1 || static_cast<std::int64_t>(truth.size()) != count ||
       truth.size() != result.size()) {
@@ -226,7 +227,7 @@ Quality plain_quality(std::span<const float> truth, std::span<const float> resul
   Quality quality{.psnr = psnr(1, error / static_cast<double>(count))};
   for (int c = 0; c < channels; ++c) {
     quality.ssim += uniform_ssim({truth.data() + c, width, channels}, {result.data() + c, width, channels},
-                                 width, height) /
+                                 width, height, ssim_range) /
                     channels;
   }
   return quality;

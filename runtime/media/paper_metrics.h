@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The two metrics that PVDNet's authors report (Son et al., ACM TOG 2021), for comparisons with their tables.
+// The metrics that the authors of PVDNet (Son et al., ACM TOG 2021) and Motion-ETR (Zhang et al., TPAMI 2022)
+// report, for comparisons with their tables.
 // Everything else in this project uses metrics.h.
 #pragma once
 
@@ -26,9 +27,10 @@ struct AlignedQuality {
 [[nodiscard]] AlignedQuality aligned_quality(const Picture8& truth, const Picture8& result);
 
 /// What their test program prints: interleaved values (0 to 1, not clamped), all channels: PSNR of the mean
-/// squared error, and SSIM with a uniform 7x7 window, sample covariances and a border of 3 px left out.
-/// Throws InputError if the spans do not hold width * height * channels values or a side is below 7.
+/// squared error, and SSIM with a uniform 7x7 window, sample covariances and a border of 3 px left out. With
+/// `ssim_range` 2 the SSIM is what Motion-ETR's script prints: scikit-image took floats for [-1, 1]. Throws
+/// InputError if the spans do not hold width * height * channels values or a side is below 7.
 [[nodiscard]] Quality plain_quality(std::span<const float> truth, std::span<const float> result, int width,
-                                    int height, int channels);
+                                    int height, int channels, double ssim_range = 1);
 
 }  // namespace unblur

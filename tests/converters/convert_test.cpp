@@ -14,7 +14,7 @@
 #include "graph/model.h"
 #include "import.h"
 #include "networks/networks.h"
-#include "torch_writer.h"
+#include "torch_file.h"
 #include "verify.h"
 
 namespace unblur {
@@ -130,31 +130,10 @@ TEST_F(Convert, CheckReportsAndWritesNothing) {
   EXPECT_FALSE(json.contains("output"));
 }
 
-/// Weights as PyTorch stores them: one storage each, names under `prefix`.
-std::string torch_file(const TensorMap& weights, const std::string& prefix, bool stream) {
-  std::vector<std::pair<std::string, std::string>> items;
-  std::vector<test::ZipEntry> entries{{}};
-  std::vector<std::pair<std::string, std::pair<std::int64_t, std::string>>> storages;
-  for (const auto& [name, tensor] : weights) {
-    const std::string key = std::to_string(items.size());
-    std::vector<std::int64_t> strides(tensor.dims.size(), 1);
-    for (std::size_t i = strides.size(); i-- > 1;) strides[i - 1] = strides[i] * tensor.dims[i];
-    items.emplace_back(prefix + name, test::pickled::tensor(
-                                          test::pickled::storage("FloatStorage", key, tensor.count(), stream),
-                                          0, tensor.dims, strides));
-    const std::string data(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
-    entries.push_back({"archive/data/" + key, data});
-    storages.emplace_back(key, std::pair{tensor.count(), data});
-  }
-  const std::string object = test::pickled::ordered_dict(items);
-  entries[0] = {"archive/data.pkl", test::pickled::whole(object)};
-  return stream ? test::stream(object, storages) : test::zip(entries);
-}
-
 TEST_F(Convert, ImportsPyTorchCheckpointsByNamesAndShapes) {
   const TensorMap weights = initial_parameters(build_network("pvdnet-slim").graph, 3);
   for (const bool stream : {false, true}) {
-    std::ofstream(file("w.pytorch"), std::ios::binary) << torch_file(weights, "module.", stream);
+    std::ofstream(file("w.pytorch"), std::ios::binary) << test::torch_file(weights, "module.", stream);
     const Ran run = convert("w.pytorch -o m -y");
     ASSERT_EQ(run.code, 0) << run.err;
     EXPECT_NE(run.out.find("of pvdnet-slim, prefix 'module.'"), std::string::npos) << run.out;
@@ -186,7 +165,7 @@ TEST_F(Convert, ImportsTheFourPublishedFiles) {
     const std::size_t cut = *p.prefix == '\0' ? std::string_view("BIMNet.").size() : 0;
     for (const auto& [name, tensor] : weights) named[name.substr(cut)] = tensor;
     const std::string name = fmt::format("{}.pytorch", p.file);
-    std::ofstream(file(name), std::ios::binary) << torch_file(named, p.prefix, p.stream);
+    std::ofstream(file(name), std::ios::binary) << test::torch_file(named, p.prefix, p.stream);
     const Ran run = convert(fmt::format("{} -o m -y", name));
     ASSERT_EQ(run.code, 0) << run.err;
     EXPECT_NE(run.out.find(fmt::format("of {}, prefix '{}'", p.network, p.prefix)), std::string::npos);
@@ -197,7 +176,7 @@ TEST_F(Convert, ImportsTheFourPublishedFiles) {
     const std::string first = named.begin()->first, last = named.rbegin()->first;
     named.erase(first);
     named[last] = Tensor(DType::kF32, {1, 2, 3});
-    std::ofstream(file(name), std::ios::binary) << torch_file(named, p.prefix, p.stream);
+    std::ofstream(file(name), std::ios::binary) << test::torch_file(named, p.prefix, p.stream);
     const Ran refused = convert(fmt::format("{} -o n", name));
     EXPECT_EQ(refused.code, 5);
     EXPECT_NE(refused.err.find("2 tensors are wrong"), std::string::npos) << refused.err;
@@ -214,7 +193,7 @@ TEST_F(Convert, ListsEveryTensorThatDoesNotFit) {
   weights.erase("BIMNet.moduleMatching.4.moduleMain.2.weight");
   weights["PVDNet.end.bias"] = Tensor(DType::kF32, {4});
   weights["PVDNet.stray"] = Tensor(DType::kF32, {1});
-  std::ofstream(file("w.pytorch"), std::ios::binary) << torch_file(weights, "module.", false);
+  std::ofstream(file("w.pytorch"), std::ios::binary) << test::torch_file(weights, "module.", false);
   const Ran run = convert("w.pytorch -o m");
   EXPECT_EQ(run.code, 5);
   for (const char* what :

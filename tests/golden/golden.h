@@ -95,7 +95,10 @@ int run_golden(const std::vector<std::filesystem::path>& roots, Runner runner, B
 
 /// Outputs of a graph for inputs [n,c,h,w]; runs sample by sample, since executors need no batches.
 [[nodiscard]] TensorMap run_batch(Backend& backend, const Model& model, const TensorMap& inputs);
+/// Makes the value of a node visible under a name of the case. Throws CaseError if there is none.
+void expose(Model& model, const std::string& output, const std::string& node);
 /// The output of one operator on operands of one size.
-[[nodiscard]] Tensor run_operator(Backend& backend, const Op& op, const std::vector<Tensor>& operands);
+[[nodiscard]] Tensor run_operator(Backend& backend, const Op& op, const std::vector<Tensor>& operands,
+                                  const TensorMap& parameters = {});
 
 }  // namespace unblur::golden

@@ -128,8 +128,17 @@ TensorMap run_batch(Backend& backend, const Model& model, const TensorMap& input
   return all;
 }
 
-Tensor run_operator(Backend& backend, const Op& op, const std::vector<Tensor>& operands) {
+void expose(Model& model, const std::string& output, const std::string& node) {
+  const auto nodes = model.graph.nodes();
+  const auto found = std::ranges::find(nodes, node, &Node::name);
+  if (found == nodes.end()) throw CaseError(fmt::format("the graph has no node '{}'", node));
+  model.graph.set_output(output, Value{static_cast<std::int32_t>(found - nodes.begin())});
+}
+
+Tensor run_operator(Backend& backend, const Op& op, const std::vector<Tensor>& operands,
+                    const TensorMap& parameters) {
   Model model;
+  model.parameters = parameters;
   TensorMap inputs;
   std::vector<Value> values;
   for (const Tensor& operand : operands) {

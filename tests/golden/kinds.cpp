@@ -29,15 +29,15 @@ const std::vector<Kind>& kinds() {
       {"pvdnet", "lr_schedule", Where::kCpu, UNBLUR_WITH_TRAINING(pvdnet::lr_schedule)},
       {"pvdnet", "metrics", Where::kCpu, pvdnet::metrics},
       {"motion-etr", "deform_conv", Where::kExecutors, nullptr},
-      {"motion-etr", "trajectory", Where::kExecutors, nullptr},
-      {"motion-etr", "offset_net", Where::kExecutors, nullptr},
-      {"motion-etr", "reblur", Where::kExecutors, nullptr},
-      {"motion-etr", "decoder_offsets", Where::kExecutors, nullptr},
-      {"motion-etr", "deblur_net", Where::kExecutors, nullptr},
-      {"motion-etr", "motion_aware", Where::kExecutors, nullptr},
+      {"motion-etr", "trajectory", Where::kExecutors, motion_etr::trajectory},
+      {"motion-etr", "offset_net", Where::kExecutors, motion_etr::offset_net},
+      {"motion-etr", "reblur", Where::kExecutors, motion_etr::reblur},
+      {"motion-etr", "decoder_offsets", Where::kExecutors, motion_etr::decoder_offsets},
+      {"motion-etr", "deblur_net", Where::kExecutors, motion_etr::deblur_net},
+      {"motion-etr", "motion_aware", Where::kExecutors, motion_etr::motion_aware},
       {"motion-etr", "train_reblur", Where::kTorch, nullptr},
       {"motion-etr", "visualisation", Where::kCpu, motion_etr::visualisation},
-      {"motion-etr", "metrics", Where::kCpu, nullptr},
+      {"motion-etr", "metrics", Where::kCpu, motion_etr::metrics},
   };
   return table;
 }

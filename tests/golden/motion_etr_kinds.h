@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: MIT
-// Golden kinds of the system "motion-etr".
+// Kinds of the system "motion-etr" (tests/golden/motion-etr/README.md), one function each.
 #pragma once
 
 #include "golden.h"
 
 namespace unblur::golden::motion_etr {
 
+void trajectory(Case& c, Backend* backend);
+void offset_net(Case& c, Backend* backend);
+void reblur(Case& c, Backend* backend);
+void decoder_offsets(Case& c, Backend* backend);
+void deblur_net(Case& c, Backend* backend);
+void motion_aware(Case& c, Backend* backend);
 void visualisation(Case& c, Backend* backend);  ///< the authors' drawings, pixel by pixel
+void metrics(Case& c, Backend* backend);
+
+/// The graph with parameters made from their names and the gains of the metadata; UNBLUR_GOLDEN_MOTION_ETR
+/// names a model file that shall hold the same. `own` is the prefix that names of the graph have and those of
+/// the case lack, or get from its metadata.
+[[nodiscard]] Model filled(const Case& c, Graph graph, std::string_view own = "");
 
 }  // namespace unblur::golden::motion_etr

@@ -28,7 +28,5 @@ inline constexpr double kFlowBound = 2e-3, kStepMean = 1e-3, kStepLargest = 0.05
 
 /// The graph with parameters made from their names and the gains of the metadata.
 [[nodiscard]] Model filled(const Case& c, Graph graph);
-/// Makes the value of a node visible under a name of the case. Throws CaseError if there is none.
-void expose(Model& model, const std::string& output, const std::string& node);
 
 }  // namespace unblur::golden::pvdnet

@@ -45,13 +45,6 @@ Model filled(const Case& c, Graph graph) {
   return model;
 }
 
-void expose(Model& model, const std::string& output, const std::string& node) {
-  const auto nodes = model.graph.nodes();
-  const auto found = std::ranges::find(nodes, node, &Node::name);
-  if (found == nodes.end()) throw CaseError(fmt::format("the graph has no node '{}'", node));
-  model.graph.set_output(output, Value{static_cast<std::int32_t>(found - nodes.begin())});
-}
-
 namespace {
 
 void compare_frames(Case& c, const std::string& name, const Tensor& got) {
