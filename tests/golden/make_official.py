@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Writes the four checkpoints that PVDNet's authors published, by name and shape, as PyTorch itself writes them.
+"""Writes the checkpoints that the authors of PVDNet and Motion-ETR published, by name and shape, as PyTorch does.
 
     python make_official.py DIRECTORY
 
-makes DIRECTORY/{zip,stream}/{BIMNet,PVDNet_DVD,PVDNet_nah,PVDNet_large_nah}.pytorch, with the parameters of the golden
-cases, and DIRECTORY/zip/spoiled.pytorch, which lacks one tensor, has one too many and one of a wrong shape. Names and
-shapes are written down here a second time, so that the graphs are not checked against themselves.
+makes DIRECTORY/{zip,stream}/{BIMNet,PVDNet_DVD,PVDNet_nah,PVDNet_large_nah}.pytorch and latest_net_{offset,deblur}.pth,
+with the parameters of the golden cases, and DIRECTORY/zip/spoiled.pytorch, which lacks one tensor, has one too many and
+one of a wrong shape. Names and shapes are written down a second time, here and in motion-etr/state-dict.json, so that
+the graphs are not checked against themselves.
 """
+import json
 import sys
 from collections import OrderedDict
 from math import prod, sqrt
@@ -90,6 +92,18 @@ def system(r, blocks, gain):
     return OrderedDict((name, fill(name, shape, g)) for name, shape, g in parts)
 
 
+def motion_etr(entries, gain_of):
+    """Every entry in file order; those with a second name share the tensor."""
+    tensors = OrderedDict()
+    for entry in entries:
+        name, shape = entry["name"], tuple(entry["shape"])
+        if "alias_of" in entry:
+            tensors[name] = tensors[entry["alias_of"]]
+        else:
+            tensors[name] = fill(name, shape, gain_of(name)) if shape else torch.tensor(0.08)
+    return tensors
+
+
 def main(folder):
     published = system(128, 12, 1.05)
     large = system(192, 24, 0.9)
@@ -97,11 +111,16 @@ def main(folder):
     flow = OrderedDict((n.removeprefix("BIMNet."), t) for n, t in published.items() if n.startswith("BIMNet."))
     files = {"BIMNet": flow, "PVDNet_DVD": wrapped(published), "PVDNet_nah": wrapped(published),
              "PVDNet_large_nah": wrapped(large)}
+    files = {name + ".pytorch": tensors for name, tensors in files.items()}
+    official = json.loads(Path(__file__).with_name("motion-etr").joinpath("state-dict.json").read_text())
+    files["latest_net_offset.pth"] = motion_etr(official["net_offset (quad, bilin)"], lambda _: 1.33)
+    files["latest_net_deblur.pth"] = motion_etr(official["net_deblur (quad, bilin)"],
+                                                lambda name: 1.3 if name.startswith("offset_net.") else 0.8)
     for name, tensors in files.items():
         tensors._metadata = OrderedDict({"": {"version": 1}})
         for container in ("zip", "stream"):
             (folder / container).mkdir(parents=True, exist_ok=True)
-            torch.save(tensors, folder / container / (name + ".pytorch"), _use_new_zipfile_serialization=container == "zip")
+            torch.save(tensors, folder / container / name, _use_new_zipfile_serialization=container == "zip")
     spoiled = wrapped(published)
     del spoiled["module.PVDNet.d0.bias"]
     spoiled["module.PVDNet.stray"] = torch.zeros(1)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The four published files as PyTorch writes them, in both containers: imported, and the golden sequence computed with
-# what came out. Needs a Python that can import torch: -DPYTHON -DSCRIPT -DCONVERT -DRUNNER -DCASE -DWORK.
+# The published files as PyTorch writes them, in both containers: imported, and golden cases computed with what came
+# out. Needs a Python that can import torch: -DPYTHON -DSCRIPT -DCONVERT -DRUNNER -DCASES -DWORK.
 execute_process(COMMAND "${PYTHON}" -c "import torch" RESULT_VARIABLE missing ERROR_QUIET)
 if(missing)
   message("skipped: ${PYTHON} has no torch")
@@ -25,8 +25,18 @@ foreach(container IN ITEMS zip stream)
     expect(0 "PyTorch ${container} of ${CMAKE_MATCH_2}" "${CONVERT}" "${WORK}/${container}/${name}.pytorch" -o
            "${WORK}/${name}.safetensors" -y --verify=off)
   endforeach()
-  expect(0 "deblur_sequence.*\n1 passed, 0 failed" "${CMAKE_COMMAND}" -E env "UNBLUR_GOLDEN=${CASE}"
+  expect(0 "deblur_sequence.*\n1 passed, 0 failed" "${CMAKE_COMMAND}" -E env "UNBLUR_GOLDEN=${CASES}/pvdnet/deblur_sequence_64x96x3.safetensors"
          "UNBLUR_GOLDEN_PVDNET=${WORK}/PVDNet_nah.safetensors" "${RUNNER}" vulkan)
+  foreach(file IN ITEMS "offset:motion-etr-quad:offset-net-quad" "deblur:motion-etr-deblur:motion-aware")
+    string(REGEX MATCH "^([^:]*):([^:]*):(.*)$" all "${file}")
+    set(network "${CMAKE_MATCH_2}")
+    set(case "${CMAKE_MATCH_3}")
+    expect(0 "PyTorch ${container} of ${network}, prefix ''" "${CONVERT}" "${WORK}/${container}/latest_net_${CMAKE_MATCH_1}.pth"
+           -o "${WORK}/${network}.safetensors" -y --verify=off)
+    expect(0 "ok.*\n1 passed, 0 failed" "${CMAKE_COMMAND}" -E env
+           "UNBLUR_GOLDEN=${CASES}/motion-etr/${case}.safetensors"
+           "UNBLUR_GOLDEN_MOTION_ETR=${WORK}/${network}.safetensors" "${RUNNER}" vulkan)
+  endforeach()
 endforeach()
 expect(5 "3 tensors are wrong: PVDNet.d0.bias \\[64\\] is missing; PVDNet.end.bias is \\[4\\], \\[3\\] is needed; 'module.PVDNet.stray' \\[1\\] is unexpected"
        "${CONVERT}" "${WORK}/zip/spoiled.pytorch" -o "${WORK}/spoiled.safetensors")
