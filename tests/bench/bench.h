@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "networks/networks.h"
 
@@ -27,6 +28,14 @@ inline std::shared_ptr<Model> load_model(const std::string& what) {
   auto model = std::make_shared<Model>(build_network(what));
   model->parameters = initial_parameters(model->graph, 1);
   return model;
+}
+
+/// What a session has to be asked for beside the picture, so that a model without one computes anything.
+inline std::vector<std::string> outputs_to_ask_for(const Graph& graph) {
+  std::vector<std::string> names;
+  if (graph.has_output("frame")) return names;
+  for (const OutputSpec& output : graph.outputs()) names.push_back(output.name);
+  return names;
 }
 
 }  // namespace unblur::bench

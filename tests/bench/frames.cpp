@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Frames per second of a whole network on a Vulkan device, with the share of each kernel:
-//   bench_frames [rt|balanced|MODEL.safetensors] [WIDTHxHEIGHT] [frames] [fp32|fp16] [device]
+//   bench_frames [rt|balanced|motion-etr-quad|MODEL.safetensors|...] [WIDTHxHEIGHT] [frames] [fp32|fp16]
+//   [device]
 // Frames are 8-bit 4:2:0.
 #include <fmt/format.h>
 
@@ -95,6 +96,7 @@ int run_benchmark(int argc, char** argv) {
   options.precision = argument(4, "fp32") == "fp16" ? Precision::kFp16 : Precision::kFp32;
 
   const auto model = bench::load_model(argument(1, "rt"));
+  options.named_outputs = bench::outputs_to_ask_for(model->graph);
   const auto backend = create_vulkan_backend({argument(5, "")});
   fmt::print("{}, {}\n", backend->device().name, backend->device().driver);
   const std::vector<Frame> frames = noise_frames(options.format, 8);
