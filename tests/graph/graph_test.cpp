@@ -45,11 +45,15 @@ TEST(Shapes, OfEveryOperatorThatChangesThem) {
       {op::Pad{{}, Border::kReplicate, 16}, {3, 17, 16}, {3, 32, 16}},
       {op::Crop{{1, 2, 0, 1}, 0}, {3, 9, 7}, {3, 6, 6}},
       {op::Crop{{}, 4}, {3, 9, 7}, {3, 8, 4}},
+      {op::Part{{2, 3}, {1, 2}}, {3, 8, 9}, {3, 4, 3}},
       {op::Slice{1, 2}, {4, 5, 7}, {2, 5, 7}},
       {op::ReduceSpace{}, {4, 5, 7}, {4, 1, 1}},
       {op::ReduceChannels{}, {4, 5, 7}, {1, 5, 7}},
       {op::SoftmaxChannels{}, {4, 5, 7}, {4, 5, 7}},
       {op::NormChannels{}, {4, 5, 7}, {4, 5, 7}},
+      {op::ExposurePath{op::PathForm::kQuad, 15}, {4, 5, 7}, {30, 5, 7}},
+      {op::ExposurePath{op::PathForm::kLin, 3}, {2, 5, 7}, {6, 5, 7}},
+      {op::MotionTaps{"r"}, {26, 5, 7}, {18, 5, 7}},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(to_string(shape_of(c.op, c.in)), to_string(c.out)) << describe(c.op);
@@ -70,6 +74,7 @@ TEST(Shapes, OfOperatorsWithSeveralOperands) {
       {g.add("concat", op::Concat{}, {a, flow, rgb}), {9, 9, 13}},
       {g.add("broadcast", op::Binary{op::BinaryKind::kMul}, {one, a}), {4, 9, 13}},
       {g.add("like", op::Resize{}, {half, flow}), {4, 9, 13}},
+      {g.add("join", op::Join{{2, 1}}, {a, a}), {4, 18, 13}},
       {g.add("crop_like", op::Crop{}, {a, half}), {4, 4, 6}},
       {g.add("pad_like", op::Pad{}, {half, a}), {4, 9, 13}},
   };
@@ -108,6 +113,13 @@ TEST(Graph, ErrorsNameTheNodeAndItsOperator) {
       {op::PixelShuffle{2}, {rgb}, "3 channels are no multiple of 4"},
       {op::Warp{}, {rgb, rgb}, "flow has 3 channels"},
       {op::Slice{2, 2}, {rgb}, "[2, 2 + 2) lie outside 3"},
+      {op::Part{{2, 2}, {0, 2}}, {rgb}, "index is 2, must be 0 to 1"},
+      {op::Part{{0, 2}, {0, 0}}, {rgb}, "grid is 0"},
+      {op::Join{{1, 2}}, {rgb}, "has 1 operands, needs 2"},
+      {op::Join{{3, 2}}, {rgb}, "the number of parts is 6"},
+      {op::ExposurePath{}, {rgb}, "control offsets have 3 channels, need 4"},
+      {op::ExposurePath{op::PathForm::kLin, 4}, {rgb}, "4 points are no odd number"},
+      {op::MotionTaps{"r"}, {rgb}, "need pairs of at least 12 points"},
       {op::Binary{}, {rgb}, "has 1 operands, needs 2"},
       {op::Neighbourhood{4}, {rgb}, "kernel 4 is even"},
       {op::Unary{}, {Value{7}}, "operand 7 is not an earlier value"},

@@ -254,6 +254,8 @@ TEST(GraphJson, RoundTripOfEveryOperator) {
   g.add("", op::Neighbourhood{5}, {four});
   g.add("", op::Pad{{1, 2, 3, 4}, Border::kReflect, 8}, {rgb});
   g.add("", op::Crop{{4, 3, 2, 1}, 16}, {rgb});
+  g.add("", op::Part{{3, 2}, {2, 1}}, {four});
+  g.add("", op::Join{{2, 2}}, {rgb, rgb, rgb, rgb});
   g.add("", op::Concat{}, {rgb, flow, four});
   g.add("", op::Slice{1, 2}, {four});
   g.add("", op::Binary{op::BinaryKind::kMax}, {four, four});
@@ -265,6 +267,8 @@ TEST(GraphJson, RoundTripOfEveryOperator) {
   g.add("", op::ReduceChannels{op::Reduction::kMean}, {four});
   g.add("", op::SoftmaxChannels{}, {four});
   const Value last = g.add("", op::NormChannels{op::NormKind::kRms, 1e-6F}, {four});
+  const Value path = g.add("", op::ExposurePath{op::PathForm::kBilin, 13}, {four});
+  g.add("", op::MotionTaps{"r"}, {path});
   g.set_output("frame", last);
   // All alternatives of Op but State, which example_graph has.
   ASSERT_EQ(g.nodes().size(), std::variant_size_v<Op> - 1 + 2);

@@ -137,6 +137,13 @@ TEST(Reach, ColumnsUseTheOtherAttributes) {
 TEST(Reach, OperandsDiffer) {
   EXPECT_FALSE(needed_range(op::Warp{}, 0, Axis::kRows, {4, 5}, 20, 20).has_value());
   EXPECT_EQ(needed_range(op::Warp{}, 1, Axis::kRows, {4, 5}, 20, 20), (Range{4, 5}));
+  const op::Join join{{2, 2}};  // rows 0 to 9 are those of operands 0 and 1
+  EXPECT_EQ(needed_range(join, 1, Axis::kRows, {4, 12}, 10, 20), (Range{4, 10}));
+  EXPECT_EQ(needed_range(join, 2, Axis::kRows, {4, 12}, 10, 20), (Range{0, 2}));
+  EXPECT_TRUE(needed_range(join, 3, Axis::kRows, {4, 9}, 10, 20)->empty());
+  EXPECT_EQ(needed_range(join, 3, Axis::kColumns, {4, 12}, 10, 20), (Range{0, 2}));
+  EXPECT_EQ(needed_range(op::Part{{2, 2}, {1, 0}}, 0, Axis::kRows, {4, 9}, 20, 10), (Range{14, 19}));
+  EXPECT_EQ(needed_range(op::Part{{2, 2}, {1, 0}}, 0, Axis::kColumns, {4, 9}, 20, 10), (Range{4, 9}));
   EXPECT_EQ(needed_range(op::Correlation{3, 2, true}, 0, Axis::kRows, {4, 6}, 20, 10), (Range{8, 11}));
   EXPECT_EQ(needed_range(op::Correlation{3, 2, true}, 1, Axis::kRows, {4, 6}, 20, 10), (Range{2, 17}));
   EXPECT_FALSE(needed_range(op::PixelVolume{2}, 0, Axis::kRows, {4, 6}, 20, 20).has_value());
