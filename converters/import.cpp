@@ -10,6 +10,7 @@
 
 #include "graph/error.h"
 #include "graph/json_text.h"
+#include "graph/reach.h"
 #include "networks/motion_etr.h"
 #include "networks/networks.h"
 
@@ -152,6 +153,7 @@ Model import_network(const NetworkMatch& match, TensorMap&& tensors) {
     model.parameters[*parameter] = tensor.type == DType::kF64 ? tensor.as(DType::kF32) : std::move(tensor);
   }
   model.check_parameters();
+  model.info.receptive_field = receptive_field(model.graph, model.info.size_multiple);
   return model;
 }
 

@@ -211,6 +211,26 @@ TEST_F(CompareVulkan, PvdnetStaysWithinItsTolerance) {
   }
 }
 
+// Parameters of the golden cases: offsets of several pixels. A model without a picture is compared too.
+TEST_F(CompareVulkan, MotionEtrStaysWithinItsTolerance) {
+  for (const auto& [name, first] :
+       {std::pair{"motion-etr-deblur", "frame"}, std::pair{"motion-etr-bilin", "control"}}) {
+    Model model = build_network(name);
+    model.parameters = initial_parameters(model.graph, 1);  // for the fixed ratios
+    for (const auto& [parameter, dims] : model.graph.parameters()) {
+      if (!dims.empty())
+        model.parameters[parameter] =
+            golden::fill(parameter, dims, parameter.starts_with("deblur_net.") ? 0.8 : 1.3);
+    }
+    write_model(file(std::string(name) + ".safetensors"), model);
+    ASSERT_EQ(compare("torch:cpu,vulkan:0", "--json --frames 1", name), 0) << err;
+    const nlohmann::json report = nlohmann::json::parse(out);
+    EXPECT_EQ(report.at("frames")[0].at("outputs")[0].at("name"), first);
+    std::printf("%s: largest %.3g, mean %.3g\n", name, worst("largest"), worst("mean"));
+    EXPECT_GT(worst("largest"), 0);
+  }
+}
+
 TEST_F(CompareVulkan, OutsideToleranceIsExitSix) {
   EXPECT_EQ(compare("torch:cpu,vulkan:0", "--frames 1 --json --tolerance 0"), 6) << err;
   const nlohmann::json report = nlohmann::json::parse(out);

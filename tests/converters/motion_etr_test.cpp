@@ -84,6 +84,9 @@ TEST_P(MotionEtrCheckpoint, BothContainersAndAnyPrefix) {
       const Converted converted = read(entries, stream);
       EXPECT_EQ(converted.model.info.name, GetParam().second);
       EXPECT_TRUE(converted.unused.empty());
+      // Seams of patches and deformable layers reach anywhere.
+      EXPECT_EQ(converted.model.info.receptive_field.has_value(),
+                GetParam().first == std::string("net_offset"));
       expect_weights(converted.model);
     }
   }
