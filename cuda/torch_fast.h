@@ -8,6 +8,8 @@
 
 #include <optional>
 
+#include "graph/ops.h"
+
 namespace unblur::fast {
 
 /// op::NormChannels.
@@ -22,6 +24,17 @@ namespace unblur::fast {
 
 /// op::Warp; `flow` in pixels of x.
 [[nodiscard]] std::optional<at::Tensor> warp(const at::Tensor& x, const at::Tensor& flow, bool zero_outside);
+
+/// op::DeformConv2d. Samples are made again for the gradients, 1024 pixels at a time: nothing but the
+/// operands is kept.
+[[nodiscard]] std::optional<at::Tensor> deform_conv(const op::DeformConv2d& o, const at::Tensor& x,
+                                                    const at::Tensor& offset,
+                                                    const std::optional<at::Tensor>& mask,
+                                                    const at::Tensor& weight,
+                                                    const std::optional<at::Tensor>& bias);
+
+/// op::GatherMean.
+[[nodiscard]] std::optional<at::Tensor> gather_mean(const at::Tensor& x, const at::Tensor& offset);
 
 /// op::Correlation with stride 1; with another one it is that of the subsampled operands.
 [[nodiscard]] std::optional<at::Tensor> correlation(const at::Tensor& a, const at::Tensor& b, int radius,

@@ -10,7 +10,8 @@
 #else
 #define UNBLUR_CLONES
 #endif
-#define UNBLUR_INLINE __attribute__((always_inline)) inline
+#define UNBLUR_ALWAYS __attribute__((always_inline))
+#define UNBLUR_INLINE UNBLUR_ALWAYS inline
 
 namespace unblur::fast {
 namespace {
@@ -56,7 +57,11 @@ UNBLUR_INLINE Taps taps_at(const WarpShape& s, float x, float y) {
   const auto right = static_cast<float>(s.width - 1), bottom = static_cast<float>(s.height - 1);
   // Beyond a pixel outside every tap counts 0: the clamp changes nothing there but the integer range.
   const float margin = s.zero_outside ? 1.5F : 0.0F;
-  const bool moves_x = x >= -margin && x <= right + margin, moves_y = y >= -margin && y <= bottom + margin;
+  // At exactly -1 a tap inside has weight 0, but would have a derivative.
+  const auto moves = [&](float at, float last) {
+    return s.zero_outside ? at > -1.0F && at < last + 1.0F : at >= 0.0F && at <= last;
+  };
+  const bool moves_x = moves(x, right), moves_y = moves(y, bottom);
   x = std::min(std::max(x, -margin), right + margin);
   y = std::min(std::max(y, -margin), bottom + margin);
   const float left = std::floor(x), top = std::floor(y), fx = x - left, fy = y - top;
@@ -74,6 +79,25 @@ UNBLUR_INLINE Taps taps_at(const WarpShape& s, float x, float y) {
     t.by_y[k] = moves_y ? (dy == 1 ? wx : -wx) : 0.0F;
   }
   return t;
+}
+
+/// Calls body(deformable group, tap, its samples) for all of output pixel `p`, in the order of the columns.
+template <typename Body>
+UNBLUR_INLINE void each_deform_tap(const DeformShape& s, const float* offset, std::int64_t p, Body body) {
+  const std::int64_t plane = s.out_height * s.out_width, taps = s.kernel_h * s.kernel_w;
+  const std::int64_t top = p / s.out_width * s.stride_h - s.top, left = p % s.out_width * s.stride_w - s.left;
+  std::int64_t k = 0;
+  for (std::int64_t i = 0; i < s.kernel_h; ++i) {
+    for (std::int64_t j = 0; j < s.kernel_w; ++j, ++k) {
+      const auto row = static_cast<float>(top + i * s.dilation_h);
+      const auto column = static_cast<float>(left + j * s.dilation_w);
+      for (std::int64_t g = 0; g < s.groups; ++g) {
+        const float* move = offset + 2 * (g * taps + k) * plane + p;
+        body(g, g * taps + k,
+             taps_at({s.height, s.width, s.channels, true}, column + move[plane], row + move[0]));
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -152,6 +176,48 @@ UNBLUR_CLONES void warp_backward(const WarpShape& s, const float* g, const float
     }
     to_flow[p] = along_x;
     to_flow[plane + p] = along_y;
+  }
+}
+
+UNBLUR_CLONES void deform_columns(const DeformShape& s, const float* x, const float* offset,
+                                  const float* mask, std::int64_t first, std::int64_t count, float* columns) {
+  const std::int64_t plane = s.out_height * s.out_width, n = s.channels, m = n / s.groups;
+  for (std::int64_t p = first; p < first + count; ++p) {
+    each_deform_tap(s, offset, p, [&](std::int64_t g, std::int64_t tap, const Taps& t) UNBLUR_ALWAYS {
+      const float scale = mask == nullptr ? 1.0F : mask[tap * plane + p];
+      const float* from = x + g * m;
+      const float *a = from + t.at[0] * n, *b = from + t.at[1] * n, *c = from + t.at[2] * n,
+                  *d = from + t.at[3] * n;
+      const float wa = scale * t.weight[0], wb = scale * t.weight[1], wc = scale * t.weight[2],
+                  wd = scale * t.weight[3];
+      for (std::int64_t i = 0; i < m; ++i) columns[i] = wa * a[i] + wb * b[i] + wc * c[i] + wd * d[i];
+      columns += m;
+    });
+  }
+}
+
+UNBLUR_CLONES void deform_columns_backward(const DeformShape& s, const float* x, const float* offset,
+                                           const float* mask, std::int64_t first, std::int64_t count,
+                                           const float* to_columns, float* to_x, float* to_offset,
+                                           float* to_mask) {
+  const std::int64_t plane = s.out_height * s.out_width, n = s.channels, m = n / s.groups;
+  for (std::int64_t p = first; p < first + count; ++p) {
+    each_deform_tap(s, offset, p, [&](std::int64_t g, std::int64_t tap, const Taps& t) UNBLUR_ALWAYS {
+      const float scale = mask == nullptr ? 1.0F : mask[tap * plane + p];
+      float along_row = 0, along_column = 0, sample = 0;
+      for (int q = 0; q < 4; ++q) {
+        const std::int64_t from = t.at[q] * n + g * m;
+        if (to_x != nullptr) add_scaled(to_x + from, to_columns, scale * t.weight[q], m);
+        const float value = dot(to_columns, x + from, m);
+        along_row += t.by_y[q] * value;
+        along_column += t.by_x[q] * value;
+        sample += t.weight[q] * value;
+      }
+      to_offset[2 * tap * plane + p] = scale * along_row;
+      to_offset[(2 * tap + 1) * plane + p] = scale * along_column;
+      if (mask != nullptr) to_mask[tap * plane + p] = sample;
+      to_columns += m;
+    });
   }
 }
 

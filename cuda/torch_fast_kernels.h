@@ -31,6 +31,23 @@ void warp_forward(const WarpShape& s, const float* x, const float* flow, float* 
 void warp_backward(const WarpShape& s, const float* g, const float* x, const float* flow, float* to_x,
                    float* to_flow);
 
+/// Samples that a deformable convolution of one picture takes. Kernel taps start at (-top, -left).
+struct DeformShape {
+  std::int64_t height, width, channels;  ///< of the picture
+  std::int64_t out_height, out_width;
+  std::int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, top, left;
+  std::int64_t groups;  ///< deformable ones
+};
+/// columns[pixel][tap][channel] of `count` output pixels from `first` on. `offset` [groups][taps][2] and
+/// `mask` [groups][taps] (or null) are planes [out_height][out_width].
+void deform_columns(const DeformShape& s, const float* x, const float* offset, const float* mask,
+                    std::int64_t first, std::int64_t count, float* columns);
+/// `to_columns` is the gradient of those. `to_x` is added to where it is not null, `to_offset` written,
+/// `to_mask` too where there is a mask.
+void deform_columns_backward(const DeformShape& s, const float* x, const float* offset, const float* mask,
+                             std::int64_t first, std::int64_t count, const float* to_columns, float* to_x,
+                             float* to_offset, float* to_mask);
+
 struct CorrelationShape {
   std::int64_t height, width, channels, radius;
   float factor;

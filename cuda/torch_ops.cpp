@@ -78,9 +78,11 @@ struct Apply {
   }
 
   Tensor operator()(const op::DeformConv2d& o) const {
-    const Tensor offset = widened(in[1]), &weight = parameter(parameters, o.weight);
-    const std::optional<Tensor> mask = in.size() > 2 ? std::optional(in[2]) : std::nullopt,
-                                bias = optional_parameter(parameters, o.bias);
+    const Tensor offset = widened(in[1]);
+    const Tensor& weight = parameter(parameters, o.weight);
+    const std::optional<Tensor> bias = optional_parameter(parameters, o.bias);
+    const std::optional<Tensor> mask = in.size() > 2 ? std::optional(in[2]) : std::nullopt;
+    if (const auto out = fast::deform_conv(o, in[0], offset, mask, weight, bias)) return *out;
     return sample::deform_conv(o, in[0], offset, mask, weight, bias);
   }
 
@@ -115,6 +117,7 @@ struct Apply {
 
   Tensor operator()(const op::GatherMean& /*o*/) const {
     const Tensor offset = widened(in[1]);
+    if (const auto out = fast::gather_mean(in[0], offset)) return *out;
     return sample::gather_mean(in[0], offset);
   }
 

@@ -19,6 +19,12 @@ namespace unblur::vk {
 
 class Tuning;  // vulkan/tuning.h
 
+/// What the convolution kernels compute, and what gets an epilogue.
+[[nodiscard]] inline bool is_convolution(const Op& op) {
+  return std::holds_alternative<op::Conv2d>(op) || std::holds_alternative<op::ConvTranspose2d>(op) ||
+         std::holds_alternative<op::DeformConv2d>(op);
+}
+
 /// How elements lie in device memory. kF16Packed: two halves per 32-bit word (packHalf2x16), for devices
 /// without 16-bit storage and for lavapipe; same bytes as kF16.
 enum class Storage : std::uint8_t { kF32, kF16, kF16Packed };
@@ -66,7 +72,7 @@ struct Epilogue {
 
 /// One kernel's work: a main operator with everything fused into it. What the planner guarantees: all views
 /// of a step have one storage; a Concat has at most kMaxBuffers - 1 operands (operands that could be written
-/// in place never come here); only convolutions and transposed convolutions get an epilogue; a "like" operand
+/// in place never come here); only convolutions (is_convolution) get an epilogue; a "like" operand
 /// is an input view of which only h and w count (its memory is still bound). A Slice with begin 0 over all
 /// channels is a plain copy into another view.
 struct Step {
@@ -120,7 +126,7 @@ struct Kernel {
 [[nodiscard]] std::optional<Kernel> make_convolution(const Step& step, const Caps& caps,
                                                      const std::string& forced);
 [[nodiscard]] std::optional<Kernel> make_spatial(
-    const Step& step, const Caps& caps);  ///< resize, warp, pad, crop, gather, correlation, volume
+    const Step& step, const Caps& caps);  ///< resize, warp, mean along a path, pad, crop, correlation, volume
 [[nodiscard]] std::optional<Kernel> make_elementwise(
     const Step& step,
     const Caps& caps);  ///< binary, unary, norm, softmax, concat copy, slice, shuffles, reductions

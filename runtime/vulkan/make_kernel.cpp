@@ -8,10 +8,8 @@
 namespace unblur::vk {
 
 Kernel make_kernel(const Step& step, const Caps& caps, const std::string& forced) {
-  const bool convolution =
-      std::holds_alternative<op::Conv2d>(step.op) || std::holds_alternative<op::ConvTranspose2d>(step.op);
   std::optional<Kernel> kernel;
-  if (convolution) {
+  if (is_convolution(step.op)) {
     kernel = make_convolution(step, caps, forced);
   } else {
     kernel = make_spatial(step, caps);

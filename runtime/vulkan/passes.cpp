@@ -7,10 +7,6 @@
 namespace unblur::vk {
 namespace {
 
-bool is_convolution(const LoweredNode& node) {
-  return std::holds_alternative<op::Conv2d>(node.op) || std::holds_alternative<op::ConvTranspose2d>(node.op);
-}
-
 template <typename Visit>
 void for_each_alive(Lowered& graph, Visit visit) {
   for (std::int32_t i = 0; i < static_cast<std::int32_t>(graph.nodes.size()); ++i) {
@@ -51,7 +47,7 @@ bool same_shape(const Lowered& graph, Value a, Value b) { return graph.shape(a) 
 /// The convolution that `v` may be merged into: read by nothing else, not kept for its own sake.
 bool may_absorb(const Lowered& graph, Value conv) {
   const LoweredNode& node = graph.at(conv);
-  return node.alive && is_convolution(node) && graph.uses(conv) == 1 && !graph.is_pinned(conv);
+  return node.alive && is_convolution(node.op) && graph.uses(conv) == 1 && !graph.is_pinned(conv);
 }
 
 /// Extends the epilogue `e` by the operator of node `v`; false where its order does not allow that.

@@ -16,7 +16,7 @@ void drop_no_ops(Lowered& graph);
 /// Results differ from the graph's by rounding.
 void fold_affine(Lowered& graph);
 
-/// Activations, added values, clamps and pixel shuffles move into the store of the (transposed) convolution
+/// Activations, added values, clamps and pixel shuffles move into the store of the convolution (of any kind)
 /// before them where nothing else reads the values between.
 void fuse_epilogues(Lowered& graph);
 

@@ -86,8 +86,7 @@ std::vector<TunedLayer> tune_network(const std::shared_ptr<Device>& device, Pipe
   std::map<std::string, std::size_t> seen;
   for (const PlannedStep& planned : plan.steps) {
     const Step& step = planned.step;
-    if (!std::holds_alternative<op::Conv2d>(step.op) && !std::holds_alternative<op::ConvTranspose2d>(step.op))
-      continue;
+    if (!is_convolution(step.op)) continue;
     const auto [at, fresh] = seen.emplace(layer_key(step), layers.size());
     if (!fresh) {
       ++layers[at->second].count;

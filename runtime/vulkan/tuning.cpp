@@ -28,6 +28,10 @@ std::string layer_key(const Step& step) {
   } else if (const auto* t = std::get_if<op::ConvTranspose2d>(&step.op)) {
     attributes = fmt::format("conv_transpose2d k{}x{} s{}x{} d{}x{} g{}", t->kernel.h, t->kernel.w,
                              t->stride.h, t->stride.w, t->dilation.h, t->dilation.w, t->groups);
+  } else if (const auto* m = std::get_if<op::DeformConv2d>(&step.op)) {
+    attributes = fmt::format("deform_conv2d k{}x{} s{}x{} d{}x{} g{} D{} masked{}", m->kernel.h, m->kernel.w,
+                             m->stride.h, m->stride.w, m->dilation.h, m->dilation.w, m->groups,
+                             m->deformable_groups, step.inputs.size() - (e.residual ? 1 : 0) > 2 ? 1 : 0);
   } else {
     attributes = std::string(op_name(step.op));
   }

@@ -4,7 +4,11 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
+#ifdef UNBLUR_DEFORM  // as deform_direct
+#include "deform.glsl"
+#else
 #include "convolution.glsl"
+#endif
 
 /// Sum over the channels of one tap. A group may start at any channel, so its inputs are loaded one by one
 /// unless they come in whole blocks of 4.
@@ -21,6 +25,22 @@ float dot_channels(int at, int weights_at) {
   }
   return sum;
 }
+
+#ifdef UNBLUR_DEFORM
+/// The same of what tap (ty, tx) of output pixel (x, y) meets; deformable groups may begin at any channel.
+float dot_samples(int x, int y, int ty, int tx, int first, int weights_at) {
+  float sum = 0.0;
+  Place place;
+  int deform_group = -1;
+  [[dont_unroll]] for (int i = 0; i < kInPerGroup; ++i) {
+    const int own = (first + i) / kPerDeformGroup;
+    if (own != deform_group) place = place_of(x, y, ty, tx, own);
+    deform_group = own;
+    sum += one_sample(place, first + i) * load_weight(weights_at + i);
+  }
+  return sum;
+}
+#endif
 
 void main() {
   const int quads = (kGroups * kOutPerGroup + 3) / 4;
@@ -46,11 +66,15 @@ void main() {
       const int row = y * kStrideY + ty * kDilationY - before_y(phase_y);
       const int from_row = border_position(row, view_height(kInput));
       [[dont_unroll]] for (int tx = 0; tx < kTapsX; ++tx) {
+#ifdef UNBLUR_DEFORM
+        s += dot_samples(pixel, y, ty, tx, group * kInPerGroup, weights_at);
+#else
         const int column = pixel * kStrideX + tx * kDilationX - before_x(phase_x);
         if (inside(row, view_height(kInput)) && inside(column, view_width(kInput))) {
           const int from = border_position(column, view_width(kInput));
           s += dot_channels(element(kInput, from, from_row, group * kInPerGroup), weights_at);
         }
+#endif
         weights_at += row_length;
       }
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Convolution in registers, without shared memory: for CPU devices with subgroups of 8 or more (lavapipe,
 // where a barrier is dear, and where loads are the cost to save). An invocation owns kPixels neighbouring
-// pixels of a row x kBlock channels. Every lane loads a different weight and a broadcast hands it out.
+// pixels of a row x kBlock channels. Every lane loads a different weight and a broadcast hands it out. As
+// deform_reg (UNBLUR_DEFORM) it samples where each pixel's taps point, so that large blocks pay.
 //
 // The order of the sums matters more than anything else here: all products of one accumulator in a row, so
 // that LLVM keeps it in a register for the whole body and the chains of different pixels overlap.
@@ -13,11 +14,21 @@
 #ifdef UNBLUR_BDA
 #define UNBLUR_WIDE
 #endif
+#ifdef UNBLUR_DEFORM
+// Taps are sampled one by one: a turn takes kStep channels of one of them, a column is a pixel.
+#include "deform.glsl"
+const int kTurns = kTapsY * kTapsX;
+const int kColumns = kPixels;
+const int kColumnStep = 1;
+const int kProducts = kStep;                                 // per accumulator and turn
+#else
 #include "convolution.glsl"
-
+const int kTurns = kTapsY;
 const int kColumns = (kPixels - 1) * kStrideX + (kTapsX - 1) * kDilationX + 1;
+const int kColumnStep = kStrideX;
+const int kProducts = kTapsX * kStep;
+#endif
 const int kQuads = (kBlock + 3) / 4;
-const int kProducts = kTapsX * kStep;                        // per accumulator and turn
 const int kLanes = 8;                                        // that hand out weights
 const bool kHalf = kWeightStorage != kStorageF32;
 const int kChunk = kHalf ? 4 * kLanes : 2 * kLanes;          // weights of 8 bytes per lane
@@ -43,6 +54,7 @@ void main() {
   const int y0 = first_row() + tile_row;
   const int y = min(y0, last);
 
+#ifndef UNBLUR_DEFORM
   const int in_width = view_width(kInput);
   const int in_height = view_height(kInput);
   const int pixel_stride = view_stride(kInput);
@@ -53,6 +65,7 @@ void main() {
     column[i] = border_position(x, in_width) * pixel_stride + view_offset(kInput) + group * kInPerGroup;
     column_inside[i] = inside(x, in_width);
   }
+#endif
 
   float sum[kQuads * 4 * kPixels];
   [[unroll]] for (int o = 0; o < kQuads * 4; ++o) {
@@ -64,18 +77,40 @@ void main() {
   const int blocks = kGroups * per_group;
   const int words_per_turn = kChunks * 2 * kLanes;
   const int lane = int(gl_SubgroupInvocationID) & (kLanes - 1);
-  int at = bias_words() + (phase * blocks + block) * kTapsY * steps * words_per_turn + 2 * lane;
+  int at = bias_words() + (phase * blocks + block) * kTurns * steps * words_per_turn + 2 * lane;
 
-  for (int ty = 0; ty < kTapsY; ++ty) {
-    const int row = y * kStrideY + ty * kDilationY - before_y(phase_y);
+  for (int turn = 0; turn < kTurns; ++turn) {
+#ifdef UNBLUR_DEFORM
+    const int ty = turn / kTapsX;
+    Place place[kPixels];
+    if (kDeformGroups == 1) {
+      [[unroll]] for (int p = 0; p < kPixels; ++p) {
+        place[p] = place_of(min(x0 + p, width - 1), y, ty, turn - ty * kTapsX, 0);
+      }
+    }
+#else
+    const int row = y * kStrideY + turn * kDilationY - before_y(phase_y);
     const int row_start = border_position(row, in_height) * in_width * pixel_stride;
     const bool row_inside = inside(row, in_height);
+#endif
     for (int step = 0; step < steps; ++step) {
       float value[kColumns * kStep];
+#ifdef UNBLUR_DEFORM
+      const int channel = group * kInPerGroup + step * kStep;
+      if (kDeformGroups > 1) {
+        [[unroll]] for (int p = 0; p < kPixels; ++p) {
+          place[p] = place_of(min(x0 + p, width - 1), y, ty, turn - ty * kTapsX, channel / kPerDeformGroup);
+        }
+      }
+#endif
       [[unroll]] for (int i = 0; i < kColumns; ++i) {
         [[unroll]] for (int j = 0; j < kStep; j += 4) {
+#ifdef UNBLUR_DEFORM
+          const vec4 v = samples(place[i], channel + j);
+#else
           vec4 v = load_block(kInput, row_start + column[i] + step * kStep + j);
           if (kBorder == kBorderZero) v = mix(vec4(0), v, bvec4(row_inside && column_inside[i]));
+#endif
           value[i * kStep + j] = v.x;
           value[i * kStep + j + 1] = v.y;
           value[i * kStep + j + 2] = v.z;
@@ -110,7 +145,7 @@ void main() {
           [[unroll]] for (int k = 0; k < kProducts; ++k) {
             const int tx = k / kStep;
             const int j = k - tx * kStep;
-            s += value[(p * kStrideX + tx * kDilationX) * kStep + j] * weight[k];
+            s += value[(p * kColumnStep + tx * kDilationX) * kStep + j] * weight[k];
           }
           sum[o * kPixels + p] = s;
         }

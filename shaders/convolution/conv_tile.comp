@@ -5,7 +5,11 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
+#ifdef UNBLUR_DEFORM  // as deform_tile
+#include "deform.glsl"
+#else
 #include "convolution.glsl"
+#endif
 
 const int kThreadsM = kBlock / 8;
 const int kThreads = kThreadsM * (kPixels / 4);
@@ -29,8 +33,10 @@ void main() {
   const int first = first_row();
   const int last_pixel = (end_row() - first) * width - 1;
   const int pixel0 = int(gl_WorkGroupID.x) * kPixels;
+#ifndef UNBLUR_DEFORM
   const int in_width = view_width(kInput);
   const int in_height = view_height(kInput);
+#endif
 
   vec4 sum[4][2];
   [[unroll]] for (int p = 0; p < 4; ++p) sum[p][0] = sum[p][1] = vec4(0);
@@ -47,14 +53,21 @@ void main() {
         const int p = i / (kStep / 4);
         const int pixel = min(pixel0 + p, last_pixel);
         const int y = pixel / width;
-        const int row = (first + y) * kStrideY + ty * kDilationY - before_y(phase_y);
-        const int column = (pixel - y * width) * kStrideX + tx * kDilationX - before_x(phase_x);
         const int c = chunk * kStep + quad * 4;
         vec4 v = vec4(0);
+#ifdef UNBLUR_DEFORM
+        const int channel = group * kInPerGroup + c;
+        if (c < kInPerGroup) {
+          v = samples(place_of(pixel - y * width, first + y, ty, tx, channel / kPerDeformGroup), channel);
+        }
+#else
+        const int row = (first + y) * kStrideY + ty * kDilationY - before_y(phase_y);
+        const int column = (pixel - y * width) * kStrideX + tx * kDilationX - before_x(phase_x);
         if (c < kInPerGroup && inside(row, in_height) && inside(column, in_width)) {
           v = load4(kInput, element(kInput, border_position(column, in_width), border_position(row, in_height),
                                     group * kInPerGroup + c));
         }
+#endif
         [[unroll]] for (int j = 0; j < 4; ++j) tile_inputs[(quad * 4 + j) * kPixelRow + p] = v[j];
       }
       for (int i = thread; i < kStep * kBlock / 4; i += kThreads) tile_weights[i] = load_weights4(weights_at + 4 * i);

@@ -3,7 +3,7 @@
 // epilogue. Conv2d and ConvTranspose2d are one thing here (runtime/vulkan/kernels/conv_shape.h): output
 // pixel phases * q + phase sums taps t of input pixel q * stride + t * dilation - before(phase).
 //
-// Slots: input, residual if any, output, weights (biases as fp32 first, then what the kernel reads).
+// Slots: input (deformable: offset, mask if any), residual if any, output, weights (biases as fp32 first, then what the kernel reads).
 // "Internal" channels are output channels in the order of the packed weights: with a pixel shuffle
 // position * kShuffled + channel, so that neighbouring channels are stored side by side.
 #ifndef UNBLUR_CONVOLUTION_GLSL
@@ -37,10 +37,17 @@ layout(constant_id = kSpecOwn + 19) const int kPixels = 8;  // neighbouring outp
 layout(constant_id = kSpecOwn + 20) const int kStep = 4;    // input channels per turn of the loop
 layout(constant_id = kSpecOwn + 21) const int kStored = 8;  // channels of the stored output
 
+#ifdef UNBLUR_DEFORM
+layout(constant_id = kDeformSpec) const int kDeformGroups = 1;
+layout(constant_id = kDeformSpec + 1) const int kMasked = 0;  // 0 or 1
+const int kOperands = 2 + kMasked;
+#else
+const int kOperands = 1;
+#endif
 const int kInput = 0;
-const int kResidualSlot = 1;
-const int kOutput = 1 + kResidual;
-const int kWeights = 2 + kResidual;
+const int kResidualSlot = kOperands;
+const int kOutput = kOperands + kResidual;
+const int kWeights = kOperands + 1 + kResidual;
 
 // Rows of a dispatch: conv pixels q of all phases between these; the store drops rows outside
 // [kWordRow, kWordRowEnd) of the stored output.

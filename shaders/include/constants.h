@@ -101,6 +101,7 @@ UNBLUR_CONST kMaxViews = 6;
 // ---- convolutions: views as above, and ----
 UNBLUR_CONST kWordRowEnd = kWordOwn;    // one behind the last output row of the dispatch
 UNBLUR_CONST kConvOwn = kSpecOwn + 22;  // first specialization constant of one convolution kernel
+UNBLUR_CONST kDeformSpec = kConvOwn;    // deformable ones: groups, whether there is a mask
 
 #undef UNBLUR_CONST
 #ifdef __cplusplus

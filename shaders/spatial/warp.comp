@@ -3,33 +3,13 @@
 // weights in fp32. Slots: in, flow, out. Word kWordOwn: s.
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "taps.glsl"
 #include "view.glsl"
 
 layout(constant_id = kSpecOwn) const int kBorder = kBorderReplicate;  // or kBorderZero
 
-/// Taps of one axis: two indices inside the frame whatever the position (NaN and infinity too, which an
-/// address must survive) and their weights.
-struct Taps {
-  int a, b;
-  float wa, wb;
-};
-
 Taps taps_at(float position, int size) {
-  Taps t;
-  // Two samples beyond the frame already give nothing but zeros; it keeps the conversion in range.
-  const float limit = float(size - 1);
-  const float p = kBorder == kBorderZero ? clamp(position, -2.0, limit + 2.0) : clamp(position, 0.0, limit);
-  const float whole = floor(p);
-  const int i = int(whole);
-  t.wb = p - whole;
-  t.wa = 1.0 - t.wb;
-  if (kBorder == kBorderZero) {
-    if (i < 0 || i >= size) t.wa = 0.0;
-    if (i < -1 || i >= size - 1) t.wb = 0.0;
-  }
-  t.a = clamp(i, 0, size - 1);
-  t.b = clamp(i + 1, 0, size - 1);
-  return t;
+  return kBorder == kBorderZero ? taps_zero(position, size) : taps_replicate(position, size);
 }
 
 void main() {

@@ -10,6 +10,7 @@
 #include "bench.h"
 #include "include/constants.h"
 #include "vulkan/check.h"
+#include "vulkan/layout.h"
 
 namespace unblur::bench {
 namespace {
@@ -75,6 +76,11 @@ Workload::Workload(std::shared_ptr<vk::Device> device, vk::Pipelines& pipelines,
 }
 
 Workload::~Workload() { vkDestroyQueryPool(device_->get(), queries_, nullptr); }
+
+void Workload::write(std::size_t slot, std::span<const float> planar, const vk::TensorView& view) {
+  vk::pack_nhwc(planar, view, buffers_[slot].mapped());
+  buffers_[slot].flush();
+}
 
 Sample Workload::run() {
   const double cpu = processor_seconds();

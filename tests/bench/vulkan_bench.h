@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,9 @@ class Workload {
   ~Workload();
   Workload(const Workload&) = delete;
   Workload& operator=(const Workload&) = delete;
+
+  /// Planar values for the operand in `slot`.
+  void write(std::size_t slot, std::span<const float> planar, const vk::TensorView& view);
 
   [[nodiscard]] Sample run();
   /// Wall and CPU time from the first use of the pipeline to its first result.

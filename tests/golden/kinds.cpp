@@ -28,7 +28,7 @@ const std::vector<Kind>& kinds() {
       {"pvdnet", "radam", Where::kCpu, UNBLUR_WITH_TRAINING(pvdnet::radam)},
       {"pvdnet", "lr_schedule", Where::kCpu, UNBLUR_WITH_TRAINING(pvdnet::lr_schedule)},
       {"pvdnet", "metrics", Where::kCpu, pvdnet::metrics},
-      {"motion-etr", "deform_conv", Where::kExecutors, nullptr},
+      {"motion-etr", "deform_conv", Where::kExecutors, motion_etr::deform_conv},
       {"motion-etr", "trajectory", Where::kExecutors, motion_etr::trajectory},
       {"motion-etr", "offset_net", Where::kExecutors, motion_etr::offset_net},
       {"motion-etr", "reblur", Where::kExecutors, motion_etr::reblur},

@@ -6,6 +6,7 @@
 
 namespace unblur::golden::motion_etr {
 
+void deform_conv(Case& c, Backend* backend);
 void trajectory(Case& c, Backend* backend);
 void offset_net(Case& c, Backend* backend);
 void reblur(Case& c, Backend* backend);
@@ -19,5 +20,11 @@ void metrics(Case& c, Backend* backend);
 /// names a model file that shall hold the same. `own` is the prefix that names of the graph have and those of
 /// the case lack, or get from its metadata.
 [[nodiscard]] Model filled(const Case& c, Graph graph, std::string_view own = "");
+
+// With LibTorch only.
+/// Compares PREFIXgrad_x, grad_offset, grad_mask, grad_weight and grad_bias, as far as the file holds them,
+/// of the operator on `operands` with the stored PREFIXgrad_output.
+void deform_conv_gradients(Case& c, const std::string& prefix, const op::DeformConv2d& op,
+                           const std::vector<Tensor>& operands, const TensorMap& parameters);
 
 }  // namespace unblur::golden::motion_etr

@@ -67,8 +67,16 @@ TEST(Shapes, OfOperatorsWithSeveralOperands) {
   const Value rgb = g.add("rgb", op::Input{"rgb", 3, 0});
   const Value one = g.add("one", op::ReduceSpace{}, {a});
   const Value half = g.add("half", op::Resize{op::Interpolation::kBilinear, false, 1, 2}, {a});
+  const Value moves = g.add("moves", op::Crop{{0, 5, 0, 6}}, {a});
   const std::pair<Value, Shape> expected[] = {
       {g.add("warp", op::Warp{}, {a, flow}), {4, 9, 13}},
+      {g.add("mean", op::GatherMean{}, {rgb, a}), {3, 9, 13}},
+      {g.add("deform", op::DeformConv2d{.weight = "w", .out_channels = 5, .kernel = {1, 1}}, {rgb, flow}),
+       {5, 9, 13}},
+      {g.add("deform_half",
+             op::DeformConv2d{.weight = "v", .out_channels = 2, .kernel = {2, 1}, .stride = {2, 2}},
+             {a, moves}),
+       {2, 4, 7}},
       {g.add("correlation", op::Correlation{2, 2, true}, {a, a}), {25, 5, 7}},
       {g.add("volume", op::PixelVolume{1}, {rgb, rgb, flow}), {9, 9, 13}},
       {g.add("concat", op::Concat{}, {a, flow, rgb}), {9, 9, 13}},
@@ -112,6 +120,12 @@ TEST(Graph, ErrorsNameTheNodeAndItsOperator) {
       {op::Conv2d{"", "", 5}, {rgb}, "names no weight"},
       {op::PixelShuffle{2}, {rgb}, "3 channels are no multiple of 4"},
       {op::Warp{}, {rgb, rgb}, "flow has 3 channels"},
+      {op::GatherMean{}, {rgb, rgb}, "offset has 3 channels, needs pairs"},
+      {op::DeformConv2d{.weight = "w", .out_channels = 4}, {rgb}, "has 1 operands, needs 2 to 3"},
+      {op::DeformConv2d{.weight = "w", .out_channels = 4}, {rgb, rgb}, "offset has 3 channels, needs 18"},
+      {op::DeformConv2d{.weight = "w", .out_channels = 4, .deformable_groups = 2},
+       {rgb, rgb},
+       "2 deformable groups do not divide 3 channels"},
       {op::Slice{2, 2}, {rgb}, "[2, 2 + 2) lie outside 3"},
       {op::Part{{2, 2}, {0, 2}}, {rgb}, "index is 2, must be 0 to 1"},
       {op::Part{{0, 2}, {0, 0}}, {rgb}, "grid is 0"},

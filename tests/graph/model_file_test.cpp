@@ -245,6 +245,8 @@ TEST(GraphJson, RoundTripOfEveryOperator) {
   const Value flow = g.add("flow", op::Input{"flow", 2, 0});
   g.add("", op::Conv2d{"w", "b", 6, {5, 3}, {2, 1}, {1, 2}, 3, {1, 2, 3, 4}, Border::kReplicate}, {rgb});
   g.add("", op::ConvTranspose2d{"v", "", 4, {4, 5}, {3, 2}, {1, 2}, {1, 0}, 2, {4, 3, 2, 1}}, {four});
+  g.add("", op::DeformConv2d{"d", "e", 4, {1, 1}, {3, 2}, {2, 3}, 2, 2, {4, 3, 2, 1}}, {four, four, flow});
+  g.add("", op::GatherMean{}, {rgb, four});
   g.add("", op::PixelShuffle{2, op::ShuffleOrder::kBlockMajor}, {four});
   g.add("", op::PixelUnshuffle{3, op::ShuffleOrder::kBlockMajor}, {four});
   g.add("", op::Resize{op::Interpolation::kNearest, true, 3, 2}, {rgb});

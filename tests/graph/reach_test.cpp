@@ -137,6 +137,11 @@ TEST(Reach, ColumnsUseTheOtherAttributes) {
 TEST(Reach, OperandsDiffer) {
   EXPECT_FALSE(needed_range(op::Warp{}, 0, Axis::kRows, {4, 5}, 20, 20).has_value());
   EXPECT_EQ(needed_range(op::Warp{}, 1, Axis::kRows, {4, 5}, 20, 20), (Range{4, 5}));
+  for (const Op& op : {Op{op::GatherMean{}}, Op{op::DeformConv2d{}}}) {
+    EXPECT_FALSE(needed_range(op, 0, Axis::kRows, {4, 5}, 20, 20).has_value());
+    EXPECT_EQ(needed_range(op, 1, Axis::kRows, {4, 5}, 20, 20), (Range{4, 5}));
+  }
+  EXPECT_EQ(needed_range(op::DeformConv2d{}, 2, Axis::kRows, {4, 5}, 20, 20), (Range{4, 5}));
   const op::Join join{{2, 2}};  // rows 0 to 9 are those of operands 0 and 1
   EXPECT_EQ(needed_range(join, 1, Axis::kRows, {4, 12}, 10, 20), (Range{4, 10}));
   EXPECT_EQ(needed_range(join, 2, Axis::kRows, {4, 12}, 10, 20), (Range{0, 2}));

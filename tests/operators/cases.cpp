@@ -195,6 +195,9 @@ void add_spatial(Table& t) {
     t.add(name + "_far", op::Warp{0.125F, border}, with_flow,
           {.ranges = {{}, {-1000, 1000}}, .tolerance = 4e-5}, 3);
   }
+  const auto with_path = [](Shape s) { return std::vector<Shape>{s, {14, s.h, s.w}}; };
+  t.add("gather_mean", op::GatherMean{}, with_path, {.ranges = {{}, {-9, 9}}, .tolerance = 4e-5});
+  t.add("gather_mean_far", op::GatherMean{}, with_path, {.ranges = {{}, {-200, 200}}, .tolerance = 4e-5}, 2);
   for (const int stride : {1, 2}) {
     t.add(fmt::format("correlation_3_{}", stride), op::Correlation{3, stride, true}, two);
   }
@@ -288,6 +291,43 @@ void add_convolutions(Table& t) {
   transposed("transposed_uneven", up, 11);
 }
 
+/// Few configurations: each costs Vulkan drivers a compilation.
+void add_deformable(Table& t) {
+  // Errors of positions (see warp) times slopes, summed over the taps with random signs.
+  const auto add = [&](const std::string& name, const op::DeformConv2d& op, int channels, bool masked,
+                       float reach, int count) {
+    t.add(
+        name, op,
+        [=](Shape s) {
+          const Shape in{channels, s.h + 6, s.w + 6};
+          const auto out = [](int size, int pad, int kernel, int stride, int dilation) {
+            return (size + pad - dilation * (kernel - 1) - 1) / stride + 1;
+          };
+          const int h = out(in.h, op.pad.top + op.pad.bottom, op.kernel.h, op.stride.h, op.dilation.h);
+          const int w = out(in.w, op.pad.left + op.pad.right, op.kernel.w, op.stride.w, op.dilation.w);
+          const int taps = op.deformable_groups * op.kernel.h * op.kernel.w;
+          std::vector<Shape> operands{in, {2 * taps, h, w}};
+          if (masked) operands.push_back({taps, h, w});
+          return operands;
+        },
+        {.ranges = {{-1, 1}, {-reach, reach}, {0, 1}}, .tolerance = 4e-5, .half_tolerance = 4e-3}, count);
+  };
+  op::DeformConv2d op{.weight = "weight", .bias = "bias", .out_channels = 21, .pad = Margins::all(1)};
+  add("deform_3x3_odd", op, 13, false, 3, 4);
+  op = {
+      .weight = "weight", .bias = "bias", .out_channels = 12, .deformable_groups = 2, .pad = Margins::all(1)};
+  add("deform_masked", op, 16, true, 6, 4);
+  op = {.weight = "weight", .out_channels = 40, .stride = {2, 2}, .dilation = {2, 2}, .pad = Margins::all(2)};
+  add("deform_strided", op, 6, false, 2, 3);
+  op = {.weight = "weight", .bias = "bias", .out_channels = 24, .kernel = {2, 3}, .stride = {2, 1}};
+  op.dilation = {1, 3}, op.groups = 2, op.deformable_groups = 4, op.pad = {1, 0, 0, 3};
+  add("deform_groups", op, 32, true, 4, 3);
+  op = {.weight = "weight", .bias = "bias", .out_channels = 9, .groups = 3, .deformable_groups = 6};
+  add("deform_groups_odd", op, 12, true, 4, 3);  // deformable groups of two channels
+  op = {.weight = "weight", .out_channels = 1, .kernel = {1, 1}};
+  add("deform_tap", op, 1, false, 300, 3);
+}
+
 }  // namespace
 
 std::vector<OperatorCase> operator_cases() {
@@ -298,6 +338,7 @@ std::vector<OperatorCase> operator_cases() {
   add_exposures(t);
   add_channels_and_space(t);
   add_convolutions(t);
+  add_deformable(t);
   return t.cases;
 }
 

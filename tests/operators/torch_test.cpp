@@ -188,5 +188,28 @@ TEST_P(TorchOperators, GradientsMatchDifferences) {
 INSTANTIATE_TEST_SUITE_P(All, TorchOperators, testing::ValuesIn(test::operator_names()),
                          [](const auto& test) { return test.param; });
 
+/// Where the range rule makes a sample 0, at exactly -1 and at the size, its derivatives are 0, too.
+TEST(TorchOperatorsTest, SamplesAtTheEndOfTheRangeHaveNoDerivative) {
+  for (const auto type : {at::kFloat, at::kDouble}) {
+    const at::Tensor x = at::ones({1, 1, 3, 4}, type).requires_grad_(true);
+    at::Tensor offset = at::zeros({1, 2, 3, 4}, type);
+    offset[0][0] = -1.0 - at::arange(3, type).view({3, 1});  // every row reads row -1
+    offset[0][1] = 0.25;
+    offset[0][0][2] = 1.0;  // but the last one row 3
+    offset.requires_grad_(true);
+    const TorchTensors weight{{"w", at::ones({1, 1, 1, 1}, type)}};
+    for (const Op& op :
+         {Op{op::DeformConv2d{.weight = "w", .out_channels = 1, .kernel = {1, 1}}}, Op{op::GatherMean{}}}) {
+      const std::vector<at::Tensor> operands{x, offset};
+      const at::Tensor out = apply_op(op, operands, weight);
+      EXPECT_EQ(out.abs().max().item<double>(), 0) << describe(op);
+      x.mutable_grad() = offset.mutable_grad() = at::Tensor();
+      out.sum().backward();
+      EXPECT_EQ(offset.grad().abs().max().item<double>(), 0) << describe(op);
+      EXPECT_EQ(x.grad().abs().max().item<double>(), 0) << describe(op);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace unblur

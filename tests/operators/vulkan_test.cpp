@@ -9,6 +9,7 @@
 
 #include "cases.h"
 #include "fixture.h"
+#include "graph/error.h"
 #include "graph/op_registry.h"
 #include "vulkan/layout.h"
 #include "vulkan/single_op.h"
@@ -70,10 +71,12 @@ INSTANTIATE_TEST_SUITE_P(All, VulkanOperators, testing::ValuesIn(unblur::test::o
                          [](const auto& tested) { return tested.param; });
 
 /// Positions that are no numbers must not reach an address; the result may be anything.
-TEST(VulkanOperatorsTest, WarpSurvivesAnyFlow) {
-  const OperatorCase plain{.name = "warp", .op = op::Warp{}, .inputs = {{8, 5, 6}, {2, 5, 6}}};
-  for (const Border border : {Border::kZero, Border::kReplicate}) {
-    Trial data = unblur::test::make_data(plain, false);
+TEST(VulkanOperatorsTest, SamplingSurvivesAnyPosition) {
+  const op::DeformConv2d tap{.weight = "weight", .out_channels = 8, .kernel = {1, 1}};
+  for (const Op& op : {Op{op::Warp{1.0F, Border::kZero}}, Op{op::Warp{1.0F, Border::kReplicate}},
+                       Op{op::GatherMean{}}, Op{tap}}) {
+    const OperatorCase c{.name = "any", .op = op, .inputs = {{8, 5, 6}, {2, 5, 6}}};
+    Trial data = unblur::test::make_data(c, false);
     const float bad[] = {std::numeric_limits<float>::quiet_NaN(),
                          std::numeric_limits<float>::infinity(),
                          -std::numeric_limits<float>::infinity(),
@@ -81,9 +84,47 @@ TEST(VulkanOperatorsTest, WarpSurvivesAnyFlow) {
                          -3e38F,
                          5e9F};
     for (std::size_t i = 0; i < data.inputs[1].size(); ++i) data.inputs[1][i] = bad[i % std::size(bad)];
-    Step step = make_step(plain, data, Storage::kF32);
-    step.op = op::Warp{1.0F, border};
-    EXPECT_EQ(run(step, data).values.size(), 240U);
+    EXPECT_EQ(run(make_step(c, data, Storage::kF32), data).values.size(), 240U) << describe(op);
+  }
+}
+
+/// Every kernel that the device can run, with all that a store may do.
+TEST(VulkanOperatorsTest, DeformableKernelsFinishWithActivationAndResidual) {
+  const op::DeformConv2d op{
+      .weight = "weight", .bias = "bias", .out_channels = 12, .deformable_groups = 2, .pad = Margins::all(1)};
+  const OperatorCase c{.name = "finish",
+                       .op = op,
+                       .inputs = {{16, 9, 21}, {36, 9, 21}, {18, 9, 21}},
+                       .ranges = {{-1, 1}, {-6, 6}, {0, 1}}};
+  for (const Storage storage : {Storage::kF32, Storage::kF16Packed}) {
+    Trial data = unblur::test::make_data(c, storage != Storage::kF32);
+    Step step = make_step(c, data, storage);
+    std::vector<float> residual(data.inputs[0].begin(), data.inputs[0].begin() + 12 * 9 * 21);
+    for (std::size_t i = 0; i < residual.size(); ++i) {
+      data.truth.values[i] = std::max(data.truth.values[i], 0.0) + double{residual[i]};
+    }
+    data.inputs.push_back(std::move(residual));
+    step.inputs.push_back(step.output);
+    step.epilogue.activation = op::Unary{op::UnaryKind::kRelu};
+    step.epilogue.residual = true;
+    int ran = 0;
+    for (const char* name : {"conv_reg", "conv_tile", "conv_direct"}) {
+      Kernel kernel;
+      try {
+        kernel = make_kernel(step, test::device()->caps(), name);
+      } catch (const ModelError&) {
+        continue;  // registers need subgroups of eight
+      }
+      ++ran;
+      const std::vector<float> whole =
+          run_kernel(test::device(), test::pipelines(), step, kernel, data.inputs).values;
+      EXPECT_LE(largest_error(whole, data.truth), storage == Storage::kF32 ? 4e-5 : 4e-3) << name;
+      EXPECT_EQ(
+          run_kernel(test::device(), test::pipelines(), step, kernel, data.inputs, {.row_step = 4}).values,
+          whole)
+          << name << " in row strips";
+    }
+    EXPECT_GE(ran, 2);
   }
 }
 

@@ -328,7 +328,16 @@ TEST(FastOperators, MatchTheComposedForms) {
     check(op::Correlation{.radius = 2}, {x, at::randn({2, c, 7, 9})});
     check(op::Correlation{.radius = 2, .stride = 2}, {x, at::randn({2, c, 7, 9})});
     check(op::Correlation{.radius = 1, .mean = false}, {x, at::randn({2, c, 7, 9})});
+    check(op::GatherMean{}, {x, at::randn({2, 10, 7, 9}) * 4});
   }
+  // 1600 output pixels are more than samples are held of at a time.
+  op::DeformConv2d deform{.weight = "w", .bias = "b", .out_channels = 6, .pad = Margins::all(1)};
+  check(deform, {at::randn({2, 4, 40, 40}), at::randn({2, 18, 40, 40}) * 3},
+        {{"w", at::randn({6, 4, 3, 3})}, {"b", at::randn({6})}});
+  deform = {.weight = "w", .out_channels = 6, .kernel = {2, 3}, .stride = {2, 1}, .dilation = {1, 2}};
+  deform.pad = {1, 0, 2, 1}, deform.groups = 2, deform.deformable_groups = 4;
+  check(deform, {at::randn({2, 8, 9, 11}), at::randn({2, 48, 5, 10}) * 2, at::rand({2, 24, 5, 10})},
+        {{"w", at::randn({6, 4, 2, 3})}});
 }
 
 TEST(FastOperators, GatesOfTwoHalvesHaveTheGradientOfTheProduct) {

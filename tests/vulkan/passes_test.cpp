@@ -90,6 +90,20 @@ TEST(FuseEpilogues, TakesActivationResidualActivationClamp) {
   EXPECT_EQ(node.covers.size(), 5U);
 }
 
+TEST(FuseEpilogues, DeformableConvolutionsFuseToo) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
+  const Value offset = g.add("offset", op::Input{.name = "offset", .channels = 18});
+  const Value y = g.add("relu", op::Unary{}, {add_deform_conv(g, "first", x, offset, 8)});
+  const Value sum = g.add("sum", op::Binary{}, {x, add_deform_conv(g, "second", y, offset, 8)});
+  g.set_output("frame", sum);
+  const Model model = with_ones(std::move(g));
+  Lowered graph = lowered(model);
+  fuse_epilogues(graph);
+  EXPECT_EQ(step_names(graph), (Names{"first", "second"}));
+  EXPECT_EQ(graph.at(sum).inputs, (std::vector<Value>{y, offset, x}));
+}
+
 TEST(FuseEpilogues, ShuffleComesBeforeTheResidualOnly) {
   Graph g;
   const Value x = g.add("x", op::Input{.name = "x", .channels = 8});
@@ -252,6 +266,22 @@ TEST(Phases, CutWhereAnyRowMayBeRead) {
   EXPECT_EQ(phase(a), 0);
   EXPECT_EQ(phase(warped), phase(b));
   EXPECT_GT(phase(warped), phase(a));
+}
+
+TEST(Strips, WhatADeformableConvolutionSamplesStaysWhole) {
+  Graph g;
+  const Value x = g.add("x", op::Input{.name = "x", .channels = 18});
+  const Value features = add_conv(g, "features", x, 8);
+  const Value moved = add_deform_conv(g, "deform", features, x, 8);
+  const Value last = add_conv(g, "last", moved, 8);
+  g.set_output("frame", last);
+  const Model model = with_ones(std::move(g));
+  const Lowered graph = lowered(model, 64);
+  const Phases phases = find_phases(graph, steps_in_order(graph));
+  EXPECT_TRUE(phases.whole[index_of(features)]);
+  EXPECT_FALSE(phases.whole[index_of(moved)]);
+  EXPECT_EQ(phases.count, 2);
+  EXPECT_EQ(phases.phase[index_of(moved)], phases.phase[index_of(last)]);
 }
 
 TEST(Strips, CoverEveryRowOnceAndCarryHalos) {

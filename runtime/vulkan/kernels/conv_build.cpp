@@ -56,7 +56,15 @@ Specialization conv_specialization(const ConvStep& conv, int group_x, int group_
   out.set(kShuffled, s.shuffled);
   out.set(kWeightStorage, conv.step.weights == Storage::kF32 ? shader::kStorageF32 : shader::kStorageF16);
   out.set(kStored, conv.step.output.c);
+  if (s.deformable()) {
+    out.set(shader::kDeformSpec, s.deformable_groups);
+    out.set(shader::kDeformSpec + 1, s.masked ? 1 : 0);
+  }
   return out;
+}
+
+std::string conv_shader(const ConvStep& conv, std::string_view kind) {
+  return (conv.shape.deformable() ? "deform_" : "conv_") + std::string(kind);
 }
 
 void set_tile(Specialization& specialization, int block, int pixels, int step) {

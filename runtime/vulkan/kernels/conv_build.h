@@ -9,6 +9,8 @@ namespace unblur::vk {
 
 /// Constants of shaders/convolution/convolution.glsl but the last three.
 [[nodiscard]] Specialization conv_specialization(const ConvStep& conv, int group_x, int group_y = 1);
+/// "conv_tile" or, where taps move, "deform_tile".
+[[nodiscard]] std::string conv_shader(const ConvStep& conv, std::string_view kind);
 /// block, pixels, step: whatever they mean to the kernel.
 void set_tile(Specialization& specialization, int block, int pixels, int step);
 

@@ -9,7 +9,7 @@ std::optional<Kernel> make_conv_direct(const ConvStep& conv) {
   const int items = quads * conv_row_pixels(conv);
   const int phases = conv.shape.phase_count();
   Kernel kernel;
-  kernel.shader = "conv_direct";
+  kernel.shader = conv_shader(conv, "direct");
   kernel.specialization = conv_specialization(conv, group).take();
   kernel.weights = pack_rows(conv.weights, conv.shape, conv.step.weights);
   kernel.dispatch = conv_dispatch(conv, [=](int rows) -> std::array<std::uint32_t, 3> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Builders of the kernels for GPUs: conv_tile, conv_cm, conv_small and conv_dw.
+// Builders of the kernels for GPUs: conv_tile (and its deformable form), conv_cm, conv_small and conv_dw.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -40,8 +40,7 @@ std::function<Dispatch(int, int)> matrix_dispatch(const ConvStep& conv, const Ma
 
 std::optional<Kernel> make_conv_tile(const ConvStep& conv) {
   const ConvShape& shape = conv.shape;
-  if (shape.groups > 1 && (shape.in_per_group % 4 != 0 || shape.internal_per_group % 8 != 0))
-    return std::nullopt;
+  if (!shape.blocks_fit(4) || (shape.groups > 1 && shape.internal_per_group % 8 != 0)) return std::nullopt;
   const MatrixTile tile = with_override(choose_tile(shape, conv.caps), conv.tile);
   const int threads = tile.block / 8 * tile.pixels / 4;
   if (tile.block % 8 != 0 || tile.pixels % 4 != 0 || tile.step % 4 != 0 || threads < 1 ||
@@ -56,7 +55,7 @@ std::optional<Kernel> make_conv_tile(const ConvStep& conv) {
   Specialization specialization = conv_specialization(conv, threads);
   set_tile(specialization, tile.block, tile.pixels, tile.step);
   Kernel kernel;
-  kernel.shader = "conv_tile";
+  kernel.shader = conv_shader(conv, "tile");
   kernel.specialization = std::move(specialization).take();
   kernel.weights = pack_matrix(conv.weights, shape, tile, conv.step.weights);
   kernel.dispatch = matrix_dispatch(conv, tile);
@@ -70,7 +69,9 @@ std::optional<Kernel> make_conv_cm(const ConvStep& conv) {
   const ConvShape& shape = conv.shape;
   const Caps& caps = conv.caps;
   const bool half = conv.step.weights != Storage::kF32 && conv.step.inputs.front().storage != Storage::kF32;
-  if (!caps.cooperative_matrix || !caps.subgroup_size_control || !half) return std::nullopt;
+  if (!caps.cooperative_matrix || !caps.subgroup_size_control || !half || shape.deformable()) {
+    return std::nullopt;
+  }
   if (!find_shader("conv_cm")) return std::nullopt;  // built without glslang 13
   if (shape.groups > 1 && (shape.in_per_group % 8 != 0 || shape.internal_per_group % kPart != 0)) {
     return std::nullopt;
@@ -104,6 +105,7 @@ std::optional<Kernel> make_conv_cm(const ConvStep& conv) {
 
 std::optional<Kernel> make_conv_small(const ConvStep& conv) {
   const ConvShape& shape = conv.shape;
+  if (shape.deformable()) return std::nullopt;
   const bool whole_blocks = shape.internal_per_group == 4 || shape.internal_per_group % 8 == 0;
   if (shape.groups > 1 && (shape.in_per_group % 4 != 0 || !whole_blocks)) return std::nullopt;
   const int group = pixel_group_size(conv.caps);
@@ -118,7 +120,9 @@ std::optional<Kernel> make_conv_small(const ConvStep& conv) {
 
 std::optional<Kernel> make_conv_dw(const ConvStep& conv) {
   const ConvShape& shape = conv.shape;
-  if (shape.in_per_group != 1 || shape.internal_per_group != 1 || shape.groups == 1) return std::nullopt;
+  if (shape.in_per_group != 1 || shape.internal_per_group != 1 || shape.groups == 1 || shape.deformable()) {
+    return std::nullopt;
+  }
   const int group = pixel_group_size(conv.caps);
   const int items = div_up(shape.groups, 4) * conv_row_pixels(conv);
   const int phases = shape.phase_count();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The convolution kernels that convolution.cpp chooses from. Each builder returns nothing where its kernel
-// cannot compute the step or the device cannot run it.
+// cannot compute the step or the device cannot run it. Deformable convolutions have forms of conv_reg,
+// conv_tile and conv_direct, built by the same functions and chosen under the same names.
 #pragma once
 
 #include <optional>

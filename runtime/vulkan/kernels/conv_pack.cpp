@@ -68,14 +68,16 @@ std::vector<std::byte> pack_registers(const ConvWeights& weights, const ConvShap
   Packer packer(weights, shape, storage);
   const int blocks = div_up(shape.internal_per_group, tile.block);
   const int steps = div_up(shape.in_per_group, tile.step);
+  const int columns = tile.by_tap ? 1 : shape.taps.w;
   for (int phase = 0; phase < shape.phase_count(); ++phase) {
     for (int block = 0; block < blocks * shape.groups; ++block) {
       const int n0 = block / blocks * shape.internal_per_group + block % blocks * tile.block;
-      for (int ty = 0; ty < shape.taps.h; ++ty) {
+      for (int t = 0; t < shape.taps.h * shape.taps.w; t += columns) {  // first tap of a turn
         for (int step = 0; step < steps; ++step) {
           for (int o = 0; o < tile.block; ++o) {
-            for (int k = 0; k < shape.taps.w * tile.step; ++k) {
-              packer.add(phase, n0 + o, step * tile.step + k % tile.step, ty, k / tile.step);
+            for (int k = 0; k < columns * tile.step; ++k) {
+              packer.add(phase, n0 + o, step * tile.step + k % tile.step, t / shape.taps.w,
+                         t % shape.taps.w + k / tile.step);
             }
           }
           packer.pad_to(kLoad);

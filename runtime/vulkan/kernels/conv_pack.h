@@ -18,10 +18,11 @@ namespace unblur::vk {
 /// `step` input channels of one kernel row.
 struct RegisterTile {
   int block = 16, pixels = 8, step = 4;
+  bool by_tap = false;  ///< deformable: of one tap
 };
 
-/// conv_reg: by phase, block of channels, tap row and step: block x tap column x step, rounded up to what
-/// eight lanes load with 8 bytes each.
+/// conv_reg: by phase, block of channels, tap row (or tap) and step: block x tap column x step, rounded up to
+/// what eight lanes load with 8 bytes each.
 [[nodiscard]] std::vector<std::byte> pack_registers(const ConvWeights& weights, const ConvShape& shape,
                                                     const RegisterTile& tile, Storage storage);
 

@@ -28,16 +28,29 @@ RegisterTile choose_tile(const ConvShape& shape) {
   return tile;
 }
 
+/// Sampling costs more than multiplying, so all output channels share it as far as the body allows.
+RegisterTile choose_deform_tile(const ConvShape& shape) {
+  RegisterTile tile{.block = 32, .pixels = 4, .step = 8, .by_tap = true};
+  const int channels = shape.internal_per_group;
+  if (shape.groups > 1) {
+    while (channels % tile.block != 0) tile.block -= 4;
+  } else {
+    tile.block = channels <= tile.block ? channels : round_up(div_up(channels, div_up(channels, 32)), 4);
+  }
+  if (shape.in_per_group <= 4 || !shape.blocks_fit(tile.step)) tile.step = 4;
+  return tile;
+}
+
 }  // namespace
 
 std::optional<Kernel> make_conv_reg(const ConvStep& conv) {
   const ConvShape& shape = conv.shape;
   if (!conv.caps.subgroup_broadcast || conv.caps.subgroup_size < 8) return std::nullopt;
   if (conv.caps.buffer_device_address && !conv.caps.int64) return std::nullopt;
-  if (shape.groups > 1 && (shape.in_per_group % 4 != 0 || shape.internal_per_group % 4 != 0)) {
-    return std::nullopt;
-  }
-  const RegisterTile tile = with_override(choose_tile(shape), conv.tile);
+  if (!shape.blocks_fit(4) || (shape.groups > 1 && shape.internal_per_group % 4 != 0)) return std::nullopt;
+  const RegisterTile tile =
+      with_override(shape.deformable() ? choose_deform_tile(shape) : choose_tile(shape), conv.tile);
+  if (shape.deformable() && !shape.blocks_fit(tile.step)) return std::nullopt;
   if (tile.step % 4 != 0 || (shape.internal_per_group > tile.block && tile.block % 4 != 0))
     return std::nullopt;
   if (shape.groups > 1 && shape.internal_per_group % tile.block != 0) return std::nullopt;
@@ -45,7 +58,7 @@ std::optional<Kernel> make_conv_reg(const ConvStep& conv) {
   set_tile(specialization, tile.block, tile.pixels, tile.step);
 
   Kernel kernel;
-  kernel.shader = "conv_reg";
+  kernel.shader = conv_shader(conv, "reg");
   kernel.specialization = std::move(specialization).take();
   kernel.weights = pack_registers(conv.weights, shape, tile, conv.step.weights);
   const int tiles = div_up(conv_row_pixels(conv), tile.pixels);

@@ -17,7 +17,9 @@ const Tensor& parameter(const Step& step, const std::string& name) {
   return found->second;
 }
 
-ConvShape conv2d_shape(const Step& step, const op::Conv2d& conv) {
+/// Of Conv2d and DeformConv2d.
+template <typename Conv>
+ConvShape plain_shape(const Step& step, const Conv& conv) {
   ConvShape shape;
   shape.groups = conv.groups;
   shape.in_per_group = step.inputs.front().c / conv.groups;
@@ -26,14 +28,24 @@ ConvShape conv2d_shape(const Step& step, const op::Conv2d& conv) {
   shape.stride = conv.stride;
   shape.dilation = conv.dilation;
   shape.before = {conv.pad.top, conv.pad.left};
+  return shape;
+}
+ConvShape shape_of(const Step& step, const op::Conv2d& conv) {
+  ConvShape shape = plain_shape(step, conv);
   shape.border = conv.border;
+  return shape;
+}
+ConvShape shape_of(const Step& step, const op::DeformConv2d& conv) {
+  ConvShape shape = plain_shape(step, conv);
+  shape.deformable_groups = conv.deformable_groups;
+  shape.masked = step.inputs.size() - (step.epilogue.residual ? 1 : 0) == 3;
   return shape;
 }
 
 // o + pad = i * s + k * d has for every output residue the kernel taps k of one residue class; read from the
 // last to the first they are a correlation over neighbouring inputs. With s = 1 the dilation stays a
 // dilation, otherwise it is written out as zeros between the taps.
-ConvShape transposed_shape(const Step& step, const op::ConvTranspose2d& conv) {
+ConvShape shape_of(const Step& step, const op::ConvTranspose2d& conv) {
   ConvShape shape;
   shape.groups = conv.groups;
   shape.in_per_group = step.inputs.front().c / conv.groups;
@@ -74,11 +86,16 @@ int ConvShape::original_channel(int internal) const {
 
 ConvWeights::ConvWeights(const Step& step, const ConvShape& shape) : shape_(shape) {
   std::string bias;
-  if (const auto* conv = std::get_if<op::Conv2d>(&step.op)) {
-    kernel_ = conv->kernel;
+  const auto read_plain = [&](const auto& conv) {
+    kernel_ = conv.kernel;
     expanded_ = kernel_;
-    weight_ = parameter(step, conv->weight).to_floats();
-    bias = conv->bias;
+    weight_ = parameter(step, conv.weight).to_floats();
+    bias = conv.bias;
+  };
+  if (const auto* conv = std::get_if<op::Conv2d>(&step.op)) {
+    read_plain(*conv);
+  } else if (const auto* deformable = std::get_if<op::DeformConv2d>(&step.op)) {
+    read_plain(*deformable);
   } else {
     const auto& up = std::get<op::ConvTranspose2d>(step.op);
     transposed_ = true;
@@ -123,9 +140,14 @@ float ConvWeights::weight(int phase, int out, int in, int ty, int tx) const {
 }
 
 ConvShape conv_shape(const Step& step) {
-  const auto* conv = std::get_if<op::Conv2d>(&step.op);
-  ConvShape shape = conv != nullptr ? conv2d_shape(step, *conv)
-                                    : transposed_shape(step, std::get<op::ConvTranspose2d>(step.op));
+  ConvShape shape;
+  if (const auto* conv = std::get_if<op::Conv2d>(&step.op)) {
+    shape = shape_of(step, *conv);
+  } else if (const auto* deformable = std::get_if<op::DeformConv2d>(&step.op)) {
+    shape = shape_of(step, *deformable);
+  } else {
+    shape = shape_of(step, std::get<op::ConvTranspose2d>(step.op));
+  }
   shape.shuffle = step.epilogue.shuffle;
   shape.shuffle_order = step.epilogue.shuffle_order;
   shape.internal_per_group = shape.out_per_group;

@@ -5,6 +5,7 @@
 //                             weight(phase, t, i) * in[q * stride + t * dilation - before(phase)][i]
 //   before(phase) = before - floor((phase + phase_shift) / phases)            (rows and columns alike)
 //
+// A deformable convolution has the same form but reads samples between pixels instead of in[..].
 // Conv2d has one phase. ConvTranspose2d of stride s has s*s: output pixels congruent modulo s see the same
 // taps, ceil(k / s) of them ("sub-pixel phases"), so nothing is multiplied by zeros that were inserted.
 #pragma once
@@ -25,6 +26,8 @@ struct ConvShape {
   int out_per_group = 0;  ///< as in the graph
   Extent2 taps, stride, dilation, phases, before{0, 0}, phase_shift{0, 0};
   Border border = Border::kZero;
+  int deformable_groups = 0;  ///< 0: taps stay where they are
+  bool masked = false;        ///< deformable with a mask
   int shuffle = 1;
   op::ShuffleOrder shuffle_order = op::ShuffleOrder::kChannelMajor;
 
@@ -33,6 +36,14 @@ struct ConvShape {
   int internal_per_group = 0;
   int shuffled = 0;
 
+  [[nodiscard]] bool deformable() const { return deformable_groups > 0; }
+  /// Whether blocks of `channels` input channels lie in one group and one deformable group. Behind the last
+  /// channel of all are zeros up to a multiple of 8, which one group alone may read.
+  [[nodiscard]] bool blocks_fit(int channels) const {
+    const int sampled = deformable() ? groups * in_per_group / deformable_groups : 0;
+    return (groups == 1 || in_per_group % channels == 0) &&
+           (deformable_groups < 2 || sampled % channels == 0);
+  }
   [[nodiscard]] int phase_count() const { return phases.h * phases.w; }
   /// The graph's output channel of an internal one, -1 for padding.
   [[nodiscard]] int original_channel(int internal) const;
@@ -55,7 +66,7 @@ class ConvWeights {
   std::vector<float> weight_, bias_;
 };
 
-/// Shape of a step whose operator is Conv2d or ConvTranspose2d. Throws ModelError naming the step where a
+/// Shape of a step whose operator is a convolution. Throws ModelError naming the step where a
 /// pixel shuffle meets groups or channels that do not divide.
 [[nodiscard]] ConvShape conv_shape(const Step& step);
 

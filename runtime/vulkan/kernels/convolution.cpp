@@ -70,9 +70,7 @@ std::optional<Kernel> tuned_kernel(ConvStep& conv) {
 }  // namespace
 
 std::optional<Kernel> make_convolution(const Step& step, const Caps& caps, const std::string& forced) {
-  if (!std::holds_alternative<op::Conv2d>(step.op) && !std::holds_alternative<op::ConvTranspose2d>(step.op)) {
-    return std::nullopt;
-  }
+  if (!is_convolution(step.op)) return std::nullopt;
   ConvStep conv(step, caps);
   if (!forced.empty()) {
     Kernel kernel = forced_kernel(conv, forced);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Kernels that read other pixels than they write: resize, warp, pad, crop, part, join, correlation, pixel
-// volume, neighbourhood. Shaders: shaders/spatial, and shaders/elementwise/rearrange.comp for the
-// neighbourhood.
+// Kernels that read other pixels than they write: resize, warp, mean along a path, pad, crop, part, join,
+// correlation, pixel volume, neighbourhood. Shaders: shaders/spatial, and shaders/elementwise/rearrange.comp
+// for the neighbourhood.
 #include <fmt/format.h>
 
 #include "graph/error.h"
@@ -37,6 +37,12 @@ struct Spatial {
     Words words = view_words(step);
     set_word(words, 0, op.flow_scale);
     return pixel_kernel("warp", std::move(spec), words, step, group);
+  }
+
+  Kernel operator()(const op::GatherMean& /*op*/) const {
+    Words words = view_words(step);
+    set_word(words, 0, step.inputs[1].c / 2);
+    return pixel_kernel("gather_mean", Specialization(step, group), words, step, group);
   }
 
   Kernel operator()(const op::Correlation& op) const {
