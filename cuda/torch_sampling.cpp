@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
 #include <vector>
 
 namespace unblur::sample {
@@ -102,8 +103,9 @@ Tensor deform_conv(const op::DeformConv2d& o, const Tensor& x, const Tensor& off
     values.push_back(value.reshape({n, c, h, w}));
   }
   // A channel's taps lie together, as in the weight: what is left is a convolution of single pixels.
-  return at::conv2d(at::stack(values, 2).flatten(1, 2), weight.reshape({weight.size(0), -1, 1, 1}), bias,
-                    {1, 1}, {0, 0}, {1, 1}, o.groups);
+  const std::array<std::int64_t, 2> one{1, 1}, none{0, 0};
+  return at::conv2d(at::stack(values, 2).flatten(1, 2), weight.reshape({weight.size(0), -1, 1, 1}), bias, one,
+                    none, one, o.groups);
 }
 
 Tensor correlation(const Tensor& a, const Tensor& b, int radius, int stride, bool mean) {
