@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Two to three times what was measured on lavapipe (docs/measurements/pvdnet.md holds the measurements).
+// Two to three times what was measured on lavapipe (docs/measurements/pvdnet.md, motion-etr.md).
 #include <fmt/format.h>
 
 #include "golden.h"
@@ -37,7 +37,16 @@ constexpr Row kRows[] = {
     {"deblur_sequence", "result_rgb8", {20, 1}},
     {"deblur_sequence", "result", {0.15, 8e-3}},
     {"deblur_sequence", "psnr_ssim", {0.04, 0.015}},
-    {"deform_conv", "", {6e-3, 1e-3}},
+    {"trajectory", "", {0.02, 2e-3}},
+    {"offset_net", "act.conv_1", {0.01, 2e-3}},
+    {"offset_net", "act.", {0.3, 0.06}},
+    {"offset_net", "", {0.07, 0.01}},
+    {"reblur", "reblurred", {1.2e-3, 3e-4}},
+    {"reblur", "", {4e-3, 3e-4}},
+    {"decoder_offsets", "", {3e-3, 4e-4}},
+    {"deblur_net", "", {5e-3, 1e-3}},
+    {"motion_aware", "output", {6e-3, 1e-3}},
+    {"motion_aware", "", {0.12, 0.02}},
 };
 
 }  // namespace
