@@ -150,11 +150,19 @@ class Planner {
       planned.kernel = make_kernel(planned.step, request_.device->caps, forced_family(node.name));
       std::vector<std::byte>& weights = planned.kernel.weights;
       if (fault_at_node("wrong-weight", node.name)) std::ranges::fill(weights, std::byte{});
-      planned.weight_offset = plan_.weight_bytes;
-      plan_.weight_bytes += align_up(weights.size());
+      planned.weight_offset = place_weights(weights);
       plan_.multiply_adds += planned.multiply_adds;
       plan_.steps.push_back(std::move(planned));
     }
+  }
+
+  /// Steps that share parameters, as patches of one picture do, share packed weights.
+  std::uint64_t place_weights(const std::vector<std::byte>& weights) {
+    for (const PlannedStep& step : plan_.steps) {
+      if (!weights.empty() && step.kernel.weights == weights) return step.weight_offset;
+    }
+    plan_.weight_bytes += align_up(weights.size());
+    return plan_.weight_bytes - align_up(weights.size());
   }
 
   [[nodiscard]] Value root(Value v) const { return plan_.graph.root(v).parent; }
