@@ -30,14 +30,13 @@ RegisterTile choose_tile(const ConvShape& shape) {
 
 /// Sampling costs more than multiplying, so all output channels share it as far as the body allows.
 RegisterTile choose_deform_tile(const ConvShape& shape) {
-  RegisterTile tile{.block = 32, .pixels = 4, .step = 8, .by_tap = true};
+  RegisterTile tile{.block = 32, .pixels = 8, .step = 4, .by_tap = true};
   const int channels = shape.internal_per_group;
   if (shape.groups > 1) {
     while (channels % tile.block != 0) tile.block -= 4;
   } else {
     tile.block = channels <= tile.block ? channels : round_up(div_up(channels, div_up(channels, 32)), 4);
   }
-  if (shape.in_per_group <= 4 || !shape.blocks_fit(tile.step)) tile.step = 4;
   return tile;
 }
 
