@@ -207,7 +207,8 @@ std::string plot_log(const CsvTable& table) {
     return plot_svg(table, "seconds", kMinutes, x_label, {{gains, "PSNR over the input, dB"}});
   const std::vector<Panel> panels{{{"motion"}, "loss of the flow"},
                                   {{"epe", "epe_zero"}, "end-point error, px"},
-                                  {{"picture"}, "loss of the picture"}};
+                                  {{"picture"}, "loss of the picture"},
+                                  {{"gain_db"}, "PSNR over the input, dB"}};
   CsvTable smooth = table;
   const std::size_t window = std::max<std::size_t>(table.rows.size() / 50, 50);
   for (const Panel& panel : panels) {

@@ -28,7 +28,7 @@ struct Panel {
                                    const std::string& x_label, const std::vector<Panel>& panels);
 
 /// What suits a log of this program: gains per bin over minutes of validation.csv; the losses of picture and
-/// motion, and end-point error against that of zero motion, of train.csv, each the mean of the last 50th of
+/// motion, end-point error against that of zero motion, and the gain of the batches, of train.csv, each the mean of the last 50th of
 /// all rows (at least 50).
 [[nodiscard]] std::string plot_log(const CsvTable& table);
 

@@ -280,11 +280,14 @@ void Run::save_bad_batch(const ClipBatch& batch) const {
 
 void Run::log(const StepReport& r, double rate) {
   const bool motion = motion_stage();
-  train_log_->add(global_iteration(), {static_cast<double>(stage_), spent(), static_cast<double>(clips_),
-                                       rate, r.loss, motion ? kNan : r.picture, motion ? kNan : r.auxiliary,
-                                       r.motion, motion ? kNan : r.temporal, r.gradient_norm,
-                                       motion ? kNan : 10 * std::log10(r.input_mse / r.output_mse),
-                                       r.epe.mean(), r.epe.mean_zero()});
+  const LossConfig& joint = config_.joint.loss;
+  const bool flow_trained = motion || joint.motion > 0 || joint.blur_invariant > 0;
+  train_log_->add(
+      global_iteration(),
+      {static_cast<double>(stage_), spent(), static_cast<double>(clips_), rate, r.loss,
+       motion ? kNan : r.picture, motion ? kNan : r.auxiliary, flow_trained ? r.motion : kNan,
+       motion ? kNan : r.temporal, r.gradient_norm,
+       motion ? kNan : 10 * std::log10(r.input_mse / r.output_mse), r.epe.mean(), r.epe.mean_zero()});
 }
 
 std::string Run::progress_line(const StepReport& r) const {

@@ -24,14 +24,14 @@ TEST(Plot, LinesGoWhereTheValuesAre) {
 }
 
 TEST(Plot, TrainingLogsHaveAPanelPerUnit) {
-  CsvTable table{{"seconds", "motion", "picture", "epe", "epe_zero"}, {}};
-  for (int i = 0; i < 4; ++i) table.rows.push_back({60.0 * i, 4, kNan, 3, 6});
-  for (int i = 4; i < 8; ++i) table.rows.push_back({60.0 * i, 2, 0.1, 1, 6});
+  CsvTable table{{"seconds", "motion", "picture", "gain_db", "epe", "epe_zero"}, {}};
+  for (int i = 0; i < 4; ++i) table.rows.push_back({60.0 * i, 4, kNan, kNan, 3, 6});
+  for (int i = 4; i < 8; ++i) table.rows.push_back({60.0 * i, kNan, 0.1, 0.2, 1, 6});
   const std::string svg = plot_log(table);
-  EXPECT_EQ(count_of(svg, "rotate(-90)"), 3U);
+  EXPECT_EQ(count_of(svg, "rotate(-90)"), 4U);
   EXPECT_EQ(count_of(svg, "nan"), 0U);
   EXPECT_EQ(count_of(svg, "minutes of training"), 1U);
-  EXPECT_EQ(count_of(svg, "stroke-width=\"2\""), 4U);
+  EXPECT_EQ(count_of(svg, "stroke-width=\"2\""), 5U);
 }
 
 }  // namespace
