@@ -34,8 +34,9 @@ bool makes_pictures(std::string_view weight) {
   return weight == "out.weight" || weight == "aux2.weight" || weight == "aux4.weight" ||
          weight == "PVDNet.end.weight";
 }
-bool ends_flow_head(std::string_view weight) {
-  return weight == "flow.coarse.2.weight" || weight == "flow.fine.2.weight" ||
+bool ends_motion_head(std::string_view weight) {
+  return weight == "flow.coarse.2.weight" || weight == "flow.fine.2.weight" || weight == "head.weight" ||
+         weight == "head8.weight" || weight == "head16.weight" ||
          (weight.starts_with("BIMNet.") && weight.ends_with(".moduleMain.6.weight"));
 }
 bool smooths_flow(std::string_view weight) {
@@ -69,7 +70,7 @@ double deviation(const Graph& graph, Value conv, const std::string& weight, doub
     if (unary->kind == op::UnaryKind::kLeakyRelu) gain = 2.0 / (1.0 + double{unary->a} * double{unary->a});
   }
   const double he = std::sqrt(gain / fan_in);
-  return ends_flow_head(weight) ? 0.1 * he : he;
+  return ends_motion_head(weight) ? 0.1 * he : he;
 }
 
 void fill_normal(Tensor& weight, std::uint64_t key, double sigma) {

@@ -42,6 +42,20 @@ Model real_time(RealTimeConfig config, bool training) {
   return model;
 }
 
+Model trajectory(bool training) {
+  Model model{.graph = build_trajectory({.auxiliary = training})};
+  model.info.name = "unblur-trajectory";
+  model.info.task = "trajectory";
+  model.info.size_multiple = 16;
+  model.info.min_size = 16;
+  model.info.trajectory = TrajectoryInfo{.mode = "quad", .points = 15, .directed = true};
+  model.info.card = {{"name", model.info.name},
+                     {"architecture", "gated U-net at 1/4, 1/8 and 1/16 scale with its own flow"},
+                     {"input", "sRGB-encoded RGB in [0, 1]; of the previous frame features are kept"},
+                     {"multiply_adds_per_pixel", per_pixel(model.graph)}};
+  return model;
+}
+
 Model pvdnet(PvdnetConfig config, bool training) {
   config.keep_features = !training;
   config.coarse_flows = training;
@@ -95,13 +109,15 @@ Model motion_etr(const std::string& name) {
 }  // namespace
 
 std::vector<std::string> network_names() {
-  return {"rt",     "balanced",        "pvdnet",           "pvdnet-large",   "pvdnet-slim",
-          "bimnet", "motion-etr-quad", "motion-etr-bilin", "motion-etr-lin", "motion-etr-deblur"};
+  return {
+      "rt",     "balanced",        "trajectory",       "pvdnet",         "pvdnet-large",     "pvdnet-slim",
+      "bimnet", "motion-etr-quad", "motion-etr-bilin", "motion-etr-lin", "motion-etr-deblur"};
 }
 
 Model build_network(const std::string& name, bool training) {
   if (name == "rt") return real_time(rt_config(), training);
   if (name == "balanced") return real_time(balanced_config(), training);
+  if (name == "trajectory") return trajectory(training);
   if (name == "pvdnet") return pvdnet(pvdnet_config(), training);
   if (name == "pvdnet-large") return pvdnet(pvdnet_large_config(), training);
   if (name == "pvdnet-slim") return pvdnet(pvdnet_slim_config(), training);

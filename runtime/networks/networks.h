@@ -31,11 +31,24 @@ struct RealTimeConfig {
 /// what outputs "flow", "flow_coarse" and states "flow_features_*" need (`ancestors`).
 [[nodiscard]] Graph build_real_time(const RealTimeConfig& config);
 
-/// ModelInfo and graph of a network by name ("rt", "balanced", and the published "pvdnet", "pvdnet-large",
-/// "pvdnet-slim" (a quarter of its widths) and "bimnet" of pvdnet.h, "motion-etr-quad", "motion-etr-bilin",
-/// "motion-etr-lin" and "motion-etr-deblur" of motion_etr.h), without parameters. `training` adds
-/// auxiliary outputs (pictures or flows at coarser scales), and gives the recurrent networks without kept
-/// features. Throws UsageError listing the names.
+/// Widths and depths of the trajectory network (docs/networks.md).
+struct TrajectoryConfig {
+  int c4 = 32, c8 = 64, c16 = 80;  ///< at 1/4, 1/8 and 1/16 scale
+  int b4 = 1, b8 = 1, b16 = 2;     ///< gated blocks there; at 1/4 and 1/8 on either way
+  bool auxiliary = false;  ///< training outputs "control4", "control8" and "control16", at those scales
+};
+
+/// Input "frame" (0); outputs "control" (S.dy, S.dx, E.dy, E.dx: gather offsets in full-resolution px at the
+/// start and the end of the exposure, graph/exposure.h; predicted at 1/4 scale), "flow" and "flow_coarse"
+/// as build_real_time. States "flow_features_8" and "flow_features_16"; on a first frame they are the frame's
+/// own, so that a still is a frame given twice.
+[[nodiscard]] Graph build_trajectory(const TrajectoryConfig& config);
+
+/// ModelInfo and graph of a network by name ("rt", "balanced", "trajectory", and the published "pvdnet",
+/// "pvdnet-large", "pvdnet-slim" (a quarter of its widths) and "bimnet" of pvdnet.h, "motion-etr-quad",
+/// "motion-etr-bilin", "motion-etr-lin" and "motion-etr-deblur" of motion_etr.h), without parameters.
+/// `training` adds auxiliary outputs (pictures, flows or paths at coarser scales), and gives the recurrent
+/// networks without kept features. Throws UsageError listing the names.
 [[nodiscard]] Model build_network(const std::string& name, bool training = false);
 [[nodiscard]] std::vector<std::string> network_names();
 

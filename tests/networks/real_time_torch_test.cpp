@@ -113,5 +113,34 @@ TEST_P(RealTimeTorch, EveryParameterGetsAGradient) {
   }
 }
 
+TEST(TrajectoryTorch, AStillIsAFrameGivenTwice) {
+  const Model model = build_network("trajectory");
+  const TorchGraph net(model.graph, initial_parameters(model.graph, 1));
+  const TorchTensors frame = frame_inputs(model.graph, 1, 48, 64, 1),
+                     other = frame_inputs(model.graph, 1, 48, 64, 2);
+  const TorchStep still = net.forward(frame, {});
+  const torch::Tensor twice = net.forward(frame, still.states).outputs.at("control");
+  EXPECT_TRUE(torch::equal(still.outputs.at("control"), twice));
+  const torch::Tensor after_other = net.forward(frame, net.forward(other, {}).states).outputs.at("control");
+  EXPECT_FALSE(torch::equal(after_other, twice));
+}
+
+// Half of the flow towards the end, minus half towards the start, times the usual exposure: what the learned
+// shares and rests are added to.
+TEST(TrajectoryTorch, WithoutItsHeadItFollowsTheFlow) {
+  const Model model = build_network("trajectory", true);
+  TorchGraph net(model.graph, initial_parameters(model.graph, 1));
+  const torch::NoGradGuard no_grad;
+  for (auto& [name, value] : net.parameters()) {
+    if (name.starts_with("head")) value.zero_();
+  }
+  const TorchStep first = net.forward(frame_inputs(model.graph, 1, 48, 64, 1), {});
+  const TorchTensors out = net.forward(frame_inputs(model.graph, 1, 48, 64, 2), first.states).outputs;
+  const torch::Tensor& flow = out.at("flow");
+  ASSERT_GT(flow.abs().max().item<float>(), 1e-3F);
+  const torch::Tensor expected = torch::cat({-0.25 * flow.flip(1), 0.25 * flow.flip(1)}, 1);
+  EXPECT_LT((out.at("control8") - expected).abs().max().item<float>(), 1e-5F);
+}
+
 }  // namespace
 }  // namespace unblur
