@@ -57,13 +57,23 @@ void add_noise(at::Tensor& frames, double sigma, CounterRng& rng) {
   }
 }
 
-/// Displacements [t,2,h,w] turn with the plane they live on.
+/// Displacements [...,2,h,w] turn with the plane they live on.
 at::Tensor turn_flow(const at::Tensor& flow, int symmetry) {
   at::Tensor x = turn(flow, symmetry);
-  if ((symmetry & 4) != 0) x = x.flip(1);
+  if ((symmetry & 4) != 0) x = x.flip(-3);
   const float sx = (symmetry & 1) != 0 ? -1.0F : 1.0F, sy = (symmetry & 2) != 0 ? -1.0F : 1.0F;
-  if (sx < 0 || sy < 0) x = x * at::tensor({sx, sy}, x.options()).view({1, 2, 1, 1});
+  if (sx < 0 || sy < 0) x = x * at::tensor({sx, sy}, x.options()).view({2, 1, 1});
   return x;
+}
+
+/// Paths are learned at 1/4 scale; nobody reads the trajectory.
+void keep_small_paths(Clip& clip) {
+  const at::Tensor& g = clip.gather;
+  const auto height = g.size(3) / 4, width = g.size(4) / 4;
+  const PathTruth small = reduce_paths({g, clip.shown}, height, width);
+  clip.gather = small.gather;
+  clip.shown = small.mask;
+  clip.trajectory.reset();
 }
 
 }  // namespace
@@ -119,12 +129,14 @@ struct ClipFeed::Impl {
     if (windows) {
       const auto w = windows->at(seed, number / phase.batch, static_cast<int>(number % phase.batch));
       if (!w) return {};
-      return load_window(sequences[w->sequence], w->first, phase.frames, config.context, phase.crop, seed,
-                         index);
+      return load_window(sequences[w->sequence], w->first, phase.frames, config.context, phase.crop,
+                         config.flips, seed, index);
     }
     const bool recorded = !sequences.empty() && CounterRng(seed, index, 3000).chance(config.sequence_share);
     if (recorded || photos == nullptr) return draw_pair_clip(sequences, config.synthesis, seed, index);
-    return synthesise(config.synthesis, *photos, seed, index, device);
+    Clip clip = synthesise(config.synthesis, *photos, seed, index, device);
+    if (clip.gather.defined()) keep_small_paths(clip);
+    return clip;
   }
 
   void work() {
@@ -203,21 +215,32 @@ ClipBatch ClipFeed::next() {
   const std::int64_t number = impl_->next_batch;
   const std::vector<Clip> clips = impl_->take(number);
   CounterRng rng(impl_->seed, static_cast<std::uint64_t>(number), 2000 + impl_->stream);
-  std::vector<at::Tensor> blurred, sharp, flow, valid;
+  std::vector<at::Tensor> blurred, sharp, flow, valid, gather, shown;
   for (const Clip& clip : clips) {
     const int symmetry = impl_->config.reuse > 1 ? rng.below(8) : 0;
     blurred.push_back(turn(clip.blurred, symmetry));
     sharp.push_back(turn(clip.sharp, symmetry));
     flow.push_back(turn_flow(clip.flow, symmetry));
     valid.push_back(turn(clip.visible, symmetry));
+    if (!clip.gather.defined()) continue;
+    gather.push_back(turn_flow(clip.gather, symmetry));
+    shown.push_back(turn(clip.shown, symmetry));
   }
   const auto picture = [](const std::vector<at::Tensor>& parts) {
     return at::stack(parts, 1).to(at::kFloat).div_(255.0);
   };
   at::Tensor inputs = picture(blurred);
   if (impl_->config.input_noise > 0) add_noise(inputs, impl_->config.input_noise / 2, rng);
-  return {inputs.to(impl_->device), picture(sharp).to(impl_->device), at::stack(flow, 1).to(impl_->device),
-          at::stack(valid, 1).to(impl_->device), impl_->config.context};
+  const auto on_device = [&](const std::vector<at::Tensor>& parts) {
+    return parts.empty() ? at::Tensor() : at::stack(parts, 1).to(impl_->device);
+  };
+  return {.blurred = inputs.to(impl_->device),
+          .sharp = picture(sharp).to(impl_->device),
+          .flow = on_device(flow),
+          .valid = on_device(valid),
+          .context = impl_->config.context,
+          .gather = on_device(gather),
+          .shown = on_device(shown)};
 }
 
 double ClipFeed::waited_seconds() const {

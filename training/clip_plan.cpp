@@ -354,12 +354,15 @@ double mask_alpha(const LayerPlan& layer, double x, double y) noexcept {
   return std::clamp(0.5 + (outline - std::hypot(u, v)) / layer.feather, 0.0, 1.0);
 }
 
+bool covers(const LayerPlan& layer, Point p) noexcept {
+  const bool inside = p.x > 0 && p.y > 0 && p.x < layer.width - 1 && p.y < layer.height - 1;
+  return inside && mask_alpha(layer, p.x, p.y) > 0.5;
+}
+
 int layer_at(const ClipPlan& plan, Point pixel, double time) {
   for (std::size_t i = plan.layers.size(); i-- > 1;) {
     const LayerPlan& layer = plan.layers[i];
-    const Point p = map_point(layer.motion.at(time), pixel);
-    const bool inside = p.x > 0 && p.y > 0 && p.x < layer.width - 1 && p.y < layer.height - 1;
-    if (inside && mask_alpha(layer, p.x, p.y) > 0.5) return static_cast<int>(i);
+    if (covers(layer, map_point(layer.motion.at(time), pixel))) return static_cast<int>(i);
   }
   return 0;
 }

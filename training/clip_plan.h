@@ -20,6 +20,9 @@ inline constexpr int kBinCount = 5;
 [[nodiscard]] int bin_of(double blur_length) noexcept;
 [[nodiscard]] const char* bin_name(int bin) noexcept;  ///< "0-2", "2-8", "8-16", "16-32", "32+"
 
+/// Instants of an exposure that paths are trained and scored at, first and last included (Motion-ETR's 15).
+inline constexpr int kPathPoints = 15;
+
 struct SynthesisOptions {
   int frames = 4;
   int width = 128, height = 128;  ///< px; multiples of 8
@@ -115,6 +118,8 @@ struct ClipPlan {
 
 /// Index of the topmost layer whose mask covers the point at its rest shape, without rendering.
 [[nodiscard]] int layer_at(const ClipPlan& plan, Point pixel, double time);
+/// Whether a moving layer's mask covers a texture position (a cut-out: whether its rectangle does).
+[[nodiscard]] bool covers(const LayerPlan& layer, Point texel) noexcept;
 /// Alpha of a layer's analytic mask at a texture position; 1 for the background.
 [[nodiscard]] double mask_alpha(const LayerPlan& layer, double x, double y) noexcept;
 

@@ -40,7 +40,7 @@ std::optional<ClipWindow> ClipWindows::at(std::uint64_t seed, std::int64_t numbe
 }
 
 Clip load_window(const PairSequence& sequence, std::int64_t first, int frames, int context, int side,
-                 std::uint64_t seed, std::uint64_t index) {
+                 bool flips, std::uint64_t seed, std::uint64_t index) {
   const std::int64_t total = std::ssize(sequence.frames), begin = first - context,
                      end = first + frames + context;
   Clip clip = load_pairs(sequence, std::max<std::int64_t>(begin, 0),
@@ -51,11 +51,16 @@ Clip load_window(const PairSequence& sequence, std::int64_t first, int frames, i
       throw InputError(
           fmt::format("{}: pictures of {} px do not hold a cut of {} px", sequence.name, size, side));
     }
+    if (flips) return static_cast<std::int64_t>(rng.below(static_cast<int>(size - side)));
     return static_cast<std::int64_t>(rng.uniform(0, static_cast<double>(size - side)) - 1);
   };
   const std::int64_t y = offset(clip.blurred.size(2)), x = offset(clip.blurred.size(3));
+  std::vector<std::int64_t> mirrored;
+  for (const std::int64_t axis : {3, 2}) {
+    if (flips && rng.chance(0.5)) mirrored.push_back(axis);
+  }
   const auto cut = [&](const torch::Tensor& all) {
-    torch::Tensor part = all.slice(2, y, y + side).slice(3, x, x + side);
+    const torch::Tensor part = all.slice(2, y, y + side).slice(3, x, x + side).flip(mirrored);
     std::vector<torch::Tensor> parts{part};
     for (std::int64_t t = begin; t < 0; ++t) parts.insert(parts.begin(), part.slice(0, 0, 1));
     for (std::int64_t t = total; t < end; ++t) parts.push_back(part.slice(0, -1));

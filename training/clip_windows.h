@@ -32,8 +32,9 @@ class ClipWindows {
 
 /// The window and `context` frames at either end (the sequence's first and last frame stand for those beyond
 /// it), all cut at the same place, `side` px square: offsets trunc(U(0, size - side) - 1), so that a picture
-/// must be larger than the cut (InputError).
+/// must be larger than the cut (InputError). With `flips`, as Motion-ETR's authors: offsets uniform in 0 to
+/// size - side - 1, mirrored left to right and upside down with probability 1/2 each.
 [[nodiscard]] Clip load_window(const PairSequence& sequence, std::int64_t first, int frames, int context,
-                               int side, std::uint64_t seed, std::uint64_t index);
+                               int side, bool flips, std::uint64_t seed, std::uint64_t index);
 
 }  // namespace unblur

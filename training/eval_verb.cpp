@@ -9,6 +9,7 @@
 #include "compute.h"
 #include "evaluate.h"
 #include "graph/error.h"
+#include "path_scores.h"
 #include "run_log.h"
 #include "validation.h"
 #include "validation_set.h"
@@ -25,6 +26,14 @@ int side_by_side(const EvalArguments& a, c10::Device device) {
   const bool several = device.is_cpu() && a.sharp.empty();
   at::set_num_threads(several ? 1 : threads);
   return several ? threads : 1;
+}
+
+PhotoLibrary validation_photos(const EvalArguments& a) {
+  PhotoOptions photos;
+  photos.folders.assign(a.photos.begin(), a.photos.end());
+  photos.exclude = a.exclude;
+  photos.split = Split::kValidation;
+  return PhotoLibrary(photos);
 }
 
 Evaluation evaluate(const EvalArguments& a, const Restorer& restorer, int replica_count) {
@@ -46,11 +55,31 @@ Evaluation evaluate(const EvalArguments& a, const Restorer& restorer, int replic
     return evaluate_pairs(restorer, a.pairs, options, work);
   }
   set(kFramesLeftOut, 0);
-  PhotoOptions photos;
-  photos.folders.assign(a.photos.begin(), a.photos.end());
-  photos.exclude = a.exclude;
-  photos.split = Split::kValidation;
-  return evaluate_validation(restorer, PhotoLibrary(photos), a.clips, options, work);
+  return evaluate_validation(restorer, validation_photos(a), a.clips, options, work);
+}
+
+void write_json(const std::filesystem::path& path, const std::string& json) {
+  if (path.empty()) return;
+  std::ofstream file(path, std::ios::trunc);
+  file << json << '\n';
+  if (!file.flush()) throw ProcessingError("cannot write " + path.string());
+}
+
+/// Of a model that predicts paths and no frames.
+void run_path_eval(const EvalArguments& a, c10::Device device) {
+  if (a.photos.empty()) throw UsageError("paths are known of synthesised clips only: give --photos");
+  Progress progress(a.quiet);
+  Replicas replicas(side_by_side(a, device));
+  const EvaluationWork work{.replicas = replicas,
+                            .progress = [&](int done) { progress.show(fmt::format("{} clips", done)); }};
+  const PathEvaluation evaluation = evaluate_paths(a.model, device, validation_photos(a), a.clips, work);
+  fmt::print("{} on {}\n{}", a.model.string(), describe_compute(device, false), evaluation.table());
+  write_json(a.json, evaluation.json(a.model.string()));
+}
+
+bool predicts_paths_only(const std::filesystem::path& path) {
+  const Model model = model_for_evaluation(path);
+  return model.info.trajectory && !model.graph.has_output("frame");
 }
 
 }  // namespace
@@ -93,9 +122,12 @@ CLI::App* add_eval_verb(CLI::App& app, EvalArguments& a) {
   verb->footer(
       "PSNR is pooled (one mean squared error over all frames) and, beside it, averaged over frames; frames "
       "are compared as\n"
-      "8-bit RGB.\n\nExamples:\n"
+      "8-bit RGB. A model that predicts paths is scored on synthetic clips: end-point error against their "
+      "exact\n"
+      "gather offsets, and sharp pictures averaged along its paths against the blurred ones.\n\nExamples:\n"
       "  unblur-train eval models/unblur-rt.safetensors --photos PHOTOS\n"
       "  unblur-train eval RUN/checkpoint.safetensors --pairs reds_seq\n"
+      "  unblur-train eval models/unblur-trajectory.safetensors --photos PHOTOS\n"
       "  unblur-train synth --validation CLIPS --photos PHOTOS\n"
       "  unblur deblur CLIPS/clip_00/blur -o RESULTS/clip_00\n"
       "  unblur-train eval --results RESULTS --pairs CLIPS --left-out 2 --border 0");
@@ -108,16 +140,14 @@ void run_eval(const EvalArguments& a) {
     throw UsageError("eval wants one of --photos, --pairs and --sharp");
   }
   const c10::Device device = choose_device(a.device);
+  if (a.results.empty() && predicts_paths_only(a.model)) return run_path_eval(a, device);
   const int replicas = side_by_side(a, device);
   const Evaluation evaluation = evaluate(
       a, a.results.empty() ? network_restorer(a.model, device) : stored_restorer(a.results), replicas);
   const std::string subject = a.results.empty() ? a.model.string() : a.results.string();
   fmt::print("{} on {}\n{}", subject, a.results.empty() ? describe_compute(device, false) : "stored results",
              evaluation.table(/*every_sequence=*/true) + evaluation.aligned_table(/*every_sequence=*/true));
-  if (a.json.empty()) return;
-  std::ofstream file(a.json, std::ios::trunc);
-  file << evaluation.json(subject) << '\n';
-  if (!file.flush()) throw ProcessingError("cannot write " + a.json.string());
+  write_json(a.json, evaluation.json(subject));
 }
 
 }  // namespace unblur

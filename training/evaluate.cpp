@@ -261,13 +261,13 @@ std::string Evaluation::json(const std::string& subject) const {
   return out.dump(1);
 }
 
+Model model_for_evaluation(const fs::path& path) {
+  if (!is_train_state(path)) return read_model(path);
+  return trained_model(read_train_state(path).text("network"), weights_of(path), {});
+}
+
 Restorer network_restorer(const fs::path& path, c10::Device device) {
-  Model model;
-  if (is_train_state(path)) {
-    model = trained_model(read_train_state(path).text("network"), weights_of(path), {});
-  } else {
-    model = read_model(path);
-  }
+  Model model = model_for_evaluation(path);
   const ModelInfo info = model.info;
   const auto net = std::make_shared<TorchGraph>(std::move(model.graph), model.parameters,
                                                 at::TensorOptions().dtype(at::kFloat).device(device));

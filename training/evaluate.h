@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "clip_plan.h"
+#include "graph/model.h"
 #include "media/metrics.h"
 #include "media/paper_metrics.h"
 #include "replicas.h"
@@ -72,6 +73,9 @@ class Evaluation {
 
 /// uint8 [t,3,h,w] in, the same out; `name` says which sequence it is. Called from several threads at once.
 using Restorer = std::function<torch::Tensor(const std::string& name, const torch::Tensor& frames)>;
+
+/// A model file, or the averaged weights of a checkpoint as one.
+[[nodiscard]] Model model_for_evaluation(const std::filesystem::path& path);
 
 /// The network of a model file or checkpoint (averaged weights) on LibTorch.
 [[nodiscard]] Restorer network_restorer(const std::filesystem::path& model, c10::Device device);

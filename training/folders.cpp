@@ -57,6 +57,25 @@ void add_single_pairs(const fs::path& root, const fs::path& folder, std::vector<
   }
 }
 
+// SEQ_FRAME in a folder of Gopro_align_data, or below one.
+void add_side_by_side(const fs::path& root, const fs::path& folder, std::vector<PairSequence>& sequences) {
+  const auto is_split = [](const fs::path& name) {
+    return name == "train" || name == "val" || name == "test";
+  };
+  const fs::path below = (root.filename() / folder.lexically_relative(root)).lexically_normal();
+  if (std::none_of(below.begin(), below.end(), is_split)) return;
+  std::map<std::string, PairSequence> found;
+  for (const auto& [stem, path] : pictures_in(folder)) {
+    const std::size_t end = stem.rfind('_');
+    if (end == std::string::npos || stem.ends_with("_blur") || stem.ends_with("_sharp")) continue;
+    PairSequence& sequence = found[stem.substr(0, end)];
+    sequence.name =
+        (folder.lexically_relative(root) / stem.substr(0, end)).lexically_normal().generic_string();
+    sequence.frames.push_back({path, path});
+  }
+  for (auto& [name, sequence] : found) sequences.push_back(std::move(sequence));
+}
+
 void add_folder(const fs::path& root, const fs::path& folder, bool gamma_blur,
                 std::vector<PairSequence>& sequences) {
   const std::string name =
@@ -69,6 +88,10 @@ void add_folder(const fs::path& root, const fs::path& folder, bool gamma_blur,
     sequences.push_back(pair_folders(name, folder / "blur_gamma", folder / "sharp"));
   } else if (has("input") && has("GT")) {
     sequences.push_back(pair_folders(name, folder / "input", folder / "GT"));
+  } else {
+    const std::string own = folder.filename().string();
+    const bool half = own.starts_with("blur") || own == "sharp" || own == "input" || own == "GT";
+    if (!half) add_side_by_side(root, folder, sequences);
   }
   add_single_pairs(root, folder, sequences);
 }
@@ -77,12 +100,22 @@ torch::Tensor read_bytes(const fs::path& path) {
   return tensor_from_frame(read_image(path).frame).mul_(255).round_().to(torch::kUInt8);
 }
 
-torch::Tensor read_stack(const std::vector<fs::path>& paths) {
+struct PictureOfPair {
+  fs::path path;
+  bool left = false, right = false;  ///< only that half of it
+};
+
+torch::Tensor read_stack(const std::vector<PictureOfPair>& pictures) {
   std::vector<torch::Tensor> frames;
-  for (const fs::path& path : paths) {
-    frames.push_back(read_bytes(path));
+  for (const PictureOfPair& p : pictures) {
+    const torch::Tensor whole = read_bytes(p.path);
+    const auto half = whole.size(2) / 2;
+    if ((p.left || p.right) && whole.size(2) % 2 != 0)
+      throw InputError(p.path.string() + ": two pictures side by side have an even width");
+    frames.push_back(p.left ? whole.slice(2, 0, half) : p.right ? whole.slice(2, half) : whole);
     if (frames.back().sizes() != frames.front().sizes()) {
-      throw InputError(fmt::format("{} and {} differ in size", path.string(), paths.front().string()));
+      throw InputError(
+          fmt::format("{} and {} differ in size", p.path.string(), pictures.front().path.string()));
     }
   }
   return torch::stack(frames);
@@ -110,7 +143,8 @@ std::vector<PairSequence> find_pairs(const fs::path& root, bool gamma_blur) {
   std::erase_if(sequences, [](const PairSequence& sequence) { return sequence.frames.empty(); });
   if (sequences.empty()) {
     throw InputError(root.string() +
-                     ": neither SEQ/{blur,sharp}, SEQ/{input,GT} nor *_blur/*_sharp pictures in it");
+                     ": neither SEQ/{blur,sharp}, SEQ/{input,GT}, {train,val,test}/SEQ_FRAME nor "
+                     "*_blur/*_sharp pictures in it");
   }
   std::sort(sequences.begin(), sequences.end(),
             [](const PairSequence& a, const PairSequence& b) { return a.name < b.name; });
@@ -121,10 +155,12 @@ Clip load_pairs(const PairSequence& sequence, std::int64_t first, std::int64_t c
   const auto total = static_cast<std::int64_t>(sequence.frames.size());
   const std::int64_t end = count < 0 ? total : std::min(total, first + count);
   if (first < 0 || first >= end) throw InputError(sequence.name + ": no such frames");
-  std::vector<fs::path> blurred, sharp;
+  std::vector<PictureOfPair> blurred, sharp;
   for (std::int64_t i = first; i < end; ++i) {
-    blurred.push_back(sequence.frames[static_cast<std::size_t>(i)].blurred);
-    sharp.push_back(sequence.frames[static_cast<std::size_t>(i)].sharp);
+    const FramePair& pair = sequence.frames[static_cast<std::size_t>(i)];
+    const bool halves = pair.blurred == pair.sharp;
+    blurred.push_back({.path = pair.blurred, .left = halves});
+    sharp.push_back({.path = pair.sharp, .right = halves});
   }
   Clip clip = clip_of(read_stack(blurred), read_stack(sharp));
   if (clip.blurred.sizes() != clip.sharp.sizes())

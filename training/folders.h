@@ -4,6 +4,7 @@
 //   SEQ/{blur,sharp}/NAME        REDS, GoPro (blur_gamma in place of blur where asked), BSD
 //   SEQ/{input,GT}/NAME          DVD
 //   NAME_blur.EXT, NAME_sharp.EXT   single pairs; each is a sequence of one frame
+//   {train,val,test}/SEQ_FRAME.EXT  Gopro_align_data: the blurred picture beside the sharp one in one file
 #pragma once
 
 #include <torch/types.h>
@@ -19,7 +20,7 @@
 namespace unblur {
 
 struct FramePair {
-  std::filesystem::path blurred, sharp;
+  std::filesystem::path blurred, sharp;  ///< equal: left and right half of one picture
 };
 
 struct PairSequence {

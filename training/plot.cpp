@@ -199,16 +199,23 @@ std::string plot_svg(const CsvTable& table, const std::string& x, double x_scale
 std::string plot_log(const CsvTable& table) {
   constexpr double kMinutes = 1.0 / 60;
   const std::string x_label = "minutes of training";
-  std::vector<std::string> gains;
+  std::vector<std::string> gains, ratios;
   for (const auto& name : table.columns) {
     if (name.starts_with("gain_") && name != "gain_db") gains.push_back(name);
+    if (name.starts_with("ratio_")) ratios.push_back(name);
   }
   if (!gains.empty())
     return plot_svg(table, "seconds", kMinutes, x_label, {{gains, "PSNR over the input, dB"}});
-  const std::vector<Panel> panels{{{"motion"}, "loss of the flow"},
-                                  {{"epe", "epe_zero"}, "end-point error, px"},
-                                  {{"picture"}, "loss of the picture"},
-                                  {{"gain_db"}, "PSNR over the input, dB"}};
+  if (!ratios.empty())
+    return plot_svg(table, "seconds", kMinutes, x_label,
+                    {{ratios, "end-point error of paths over that of zero motion"}});
+  std::vector<Panel> panels{
+      {{"motion"}, "loss of the flow"},     {{"epe", "epe_zero"}, "end-point error, px"},
+      {{"path"}, "loss of the paths"},      {{"squared"}, "squared error of the reblur"},
+      {{"picture"}, "loss of the picture"}, {{"gain_db"}, "PSNR over the input, dB"}};
+  std::erase_if(panels, [&](const Panel& panel) {
+    return std::ranges::find(table.columns, panel.curves.front()) == table.columns.end();
+  });
   CsvTable smooth = table;
   const std::size_t window = std::max<std::size_t>(table.rows.size() / 50, 50);
   for (const Panel& panel : panels) {

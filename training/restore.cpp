@@ -8,9 +8,8 @@
 #include "value_range.h"
 
 namespace unblur {
-namespace {
 
-at::Tensor padded(const at::Tensor& frame, const ModelInfo& info) {
+torch::Tensor padded_for(const torch::Tensor& frame, const ModelInfo& info) {
   const std::int64_t multiple = info.size_multiple, least = info.min_size;
   const auto up = [&](std::int64_t n) {
     return (std::max(n, least) + multiple - 1) / multiple * multiple - n;
@@ -18,15 +17,13 @@ at::Tensor padded(const at::Tensor& frame, const ModelInfo& info) {
   return at::replication_pad2d(frame, {0, up(frame.size(3)), 0, up(frame.size(2))});
 }
 
-}  // namespace
-
 torch::Tensor restore_clip(const TorchGraph& net, const torch::Tensor& frames, const ModelInfo& info,
                            c10::Device device) {
   const at::NoGradGuard no_grad;
   const std::int64_t count = frames.size(0), h = frames.size(2), w = frames.size(3);
   const ValueRange range{info.range_low, info.range_high};
   const auto picture = [&](std::int64_t t) {
-    return padded(range.to_network(frames[t].unsqueeze(0).to(device).to(at::kFloat).div_(255.0)), info);
+    return padded_for(range.to_network(frames[t].unsqueeze(0).to(device).to(at::kFloat).div_(255.0)), info);
   };
   TorchWanted wanted = net.everything();
   wanted.outputs = {"frame"};

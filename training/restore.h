@@ -7,6 +7,9 @@
 
 namespace unblur {
 
+/// A frame [n,c,h,w] padded by replication to the size that `info` asks for.
+[[nodiscard]] torch::Tensor padded_for(const torch::Tensor& frame, const ModelInfo& info);
+
 /// Restores frames uint8 [t,3,h,w] one after the other with carried states, without gradients. Frames are
 /// padded by replication to the sizes that `info` asks for and brought into its value range; a neighbour that
 /// is asked for beyond the end is the last frame. Returns uint8 [t,3,h,w] on the CPU.

@@ -34,6 +34,10 @@ double RateSchedule::factor(std::int64_t i, std::int64_t total) const noexcept {
 double RateSchedule::after_updates(std::int64_t done) const noexcept {
   const auto n = static_cast<double>(done), whole = static_cast<double>(span);
   if (shape == RateShape::kSteps) return n <= whole * 2 / 3 ? 1.0 : 0.25;
+  if (shape == RateShape::kEpochs) {
+    const auto epoch = static_cast<double>(done * epochs / span);
+    return std::max(0.0, 1 - std::max(0.0, epoch - 1) / static_cast<double>(epochs - 1));
+  }
   constexpr std::array kTwelfths{1, 2, 3, 3, 3};
   double begin = 0, length = 0, next = 0;
   for (const int part : kTwelfths) {

@@ -21,7 +21,8 @@ struct Phase {
 enum class RateShape : std::uint8_t {
   kHold,            ///< warm-up, constant, linear to zero; counts iterations
   kCosineRestarts,  ///< "CA" of PVDNet's authors: five cosine segments; counts updates
-  kSteps            ///< "LD": a quarter of the rate after two thirds; counts updates
+  kSteps,           ///< "LD": a quarter of the rate after two thirds; counts updates
+  kEpochs           ///< Motion-ETR: two epochs at the full rate, then less after each; counts updates
 };
 
 struct RateSchedule {
@@ -30,10 +31,12 @@ struct RateSchedule {
   double constant_share = 0.45;  ///< kHold: of all iterations at the full rate; then linear to zero
   std::int64_t span = 600'000;   ///< the others: updates that the shape is laid out for
   double lowest = 1e-3;          ///< kCosineRestarts: factor at the end of a segment
+  std::int64_t epochs = 801;     ///< kEpochs: equal parts of `span`
   /// kHold: factor in [0, 1] of iteration `i` of `total`; the warm-up is at most a tenth of the run.
   [[nodiscard]] double factor(std::int64_t i, std::int64_t total) const noexcept;
   /// The others: factor after `done` completed updates. Segments of the cosine are span/12, span/6 and three
-  /// of span/4 long; all but the first begin one update later than that.
+  /// of span/4 long; all but the first begin one update later than that. Epoch e = 0, 1, ... of kEpochs has
+  /// 1 - max(0, e - 1) / (epochs - 1), no less than 0.
   [[nodiscard]] double after_updates(std::int64_t done) const noexcept;
 };
 

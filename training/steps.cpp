@@ -5,11 +5,11 @@
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <algorithm>
 #include <cmath>
 #include <iterator>
 
 #include "networks/networks.h"
+#include "step_parts.h"
 
 namespace unblur {
 namespace {
@@ -61,71 +61,10 @@ class HalfWeights {
   TorchTensors full_;
 };
 
-TorchTensors inputs_at(const TorchGraph& net, const ClipBatch& batch, std::int64_t t, ValueRange range) {
-  TorchTensors inputs;
-  for (const Value v : net.graph().inputs()) {
-    const auto& input = std::get<op::Input>(net.graph().node(v).op);
-    const std::int64_t at = std::clamp<std::int64_t>(t + input.frame_offset, 0, batch.blurred.size(0) - 1);
-    inputs[input.name] = range.to_network(batch.blurred[at]);
-  }
-  return inputs;
-}
-
 TorchTensors detached(const TorchTensors& tensors) {
   TorchTensors out;
   for (const auto& [name, value] : tensors) out[name] = value.detach();
   return out;
-}
-
-double mean_square(const at::Tensor& a, const at::Tensor& b) {
-  return (a.detach() - b).square().mean().item<double>();
-}
-
-/// Some clips of a batch, and what is carried through them. Losses and reports of all parts add up to those
-/// of the batch: means over pictures are weighted by `share`, means over masks divide by the batch's mask.
-struct Part {
-  const ClipBatch* whole = nullptr;
-  std::int64_t first = 0, size = 0;
-  double share = 1;  ///< of the batch's clips
-  ClipBatch clips;
-  TorchTensors states;
-  at::Tensor previous;  ///< output of the frame before
-  std::vector<at::Tensor> gradients;
-  double segment_loss = 0;
-  StepReport report;
-};
-
-std::vector<Part> split(const ClipBatch& batch, int wanted) {
-  const std::int64_t clips = batch.blurred.size(1), count = std::min<std::int64_t>(wanted, clips);
-  std::vector<Part> parts(static_cast<std::size_t>(count));
-  for (std::int64_t i = 0; i < count; ++i) {
-    Part& p = parts[static_cast<std::size_t>(i)];
-    p.whole = &batch;
-    p.first = clips * i / count;
-    p.size = clips * (i + 1) / count - p.first;
-    p.share = static_cast<double>(p.size) / static_cast<double>(clips);
-    const auto cut = [&](const at::Tensor& x) { return x.narrow(1, p.first, p.size); };
-    p.clips = {cut(batch.blurred), cut(batch.sharp), cut(batch.flow), cut(batch.valid), batch.context};
-  }
-  return parts;
-}
-
-/// Truth of a frame of the whole batch.
-FlowTruth truth_at(const ClipBatch& whole, std::int64_t t, double limit) {
-  const at::Tensor flow = whole.flow[t];
-  const at::Tensor slow = flow.square().sum(1, /*keepdim=*/true) < limit * limit;
-  return {flow, whole.valid[t] * slow};
-}
-
-/// The part's clips of it at the scale of `map`, once for each combination that was stacked.
-FlowTruth truth_like(const Part& part, const FlowTruth& whole, const at::Tensor& map) {
-  const FlowTruth truth =
-      part_of(reduce_flow(whole, static_cast<int>(map.size(2)), static_cast<int>(map.size(3))), part.first,
-              part.size);
-  const std::int64_t stacked = map.size(0) / part.size;
-  if (stacked == 1) return truth;
-  return {truth.flow.repeat({stacked, 1, 1, 1}), truth.mask.repeat({stacked, 1, 1, 1}),
-          truth.count * stacked};
 }
 
 /// The flows that are trained, the finest first; at least the coarsest.
@@ -134,125 +73,6 @@ std::vector<std::string> trained_flows(const Graph& graph, int skipped) {
   const auto left_out = std::min<std::ptrdiff_t>(skipped, std::ssize(names) - 1);
   names.erase(names.begin(), names.begin() + left_out);
   return names;
-}
-
-/// Loss of these flow outputs of a frame; counts end-point errors of the first, the finest.
-at::Tensor truth_losses(const std::vector<std::string>& names, const TorchTensors& outputs,
-                        const FlowTruth& whole, Part& part) {
-  at::Tensor total;
-  for (const std::string& name : names) {
-    const at::Tensor flow = outputs.at(name).to(at::kFloat);
-    const FlowTruth truth = truth_like(part, whole, flow);
-    if (name == names.front()) part.report.epe += end_point_error(flow, truth);
-    const at::Tensor loss = motion_loss(flow, truth);
-    total = total.defined() ? total + loss : loss;
-  }
-  return total;
-}
-
-/// Neighbouring frames; several combinations of blurred and sharp are stacked along the batch.
-struct FramePairs {
-  at::Tensor previous, current;
-};
-
-FramePairs pairs_at(const Part& part, std::int64_t t, PairPictures pictures) {
-  const ClipBatch& c = part.clips;
-  if (pictures == PairPictures::kBlurred) return {c.blurred[t - 1], c.blurred[t]};
-  if (pictures == PairPictures::kAll) {  // the previous frame's kind first: bb, bs, sb, ss
-    return {at::cat({c.blurred[t - 1], c.blurred[t - 1], c.sharp[t - 1], c.sharp[t - 1]}),
-            at::cat({c.blurred[t], c.sharp[t], c.blurred[t], c.sharp[t]})};
-  }
-  std::vector<at::Tensor> previous, current;
-  for (std::int64_t i = 0; i < part.size; ++i) {
-    const std::int64_t combination = (part.first + i + t) % 4;
-    previous.push_back((combination / 2 == 0 ? c.blurred : c.sharp)[t - 1][i]);
-    current.push_back((combination % 2 == 0 ? c.blurred : c.sharp)[t][i]);
-  }
-  return {at::stack(previous), at::stack(current)};
-}
-
-TorchTensors flow_inputs(const Graph& graph, const FramePairs& pairs, ValueRange range) {
-  TorchTensors inputs;
-  for (const Value v : graph.inputs()) {
-    const auto& input = std::get<op::Input>(graph.node(v).op);
-    if (input.frame_offset == 0) inputs[input.name] = range.to_network(pairs.current);
-    if (input.frame_offset == -1) inputs[input.name] = range.to_network(pairs.previous);
-  }
-  return inputs;
-}
-
-/// Mean over the combinations in the output "flow" of pairs_at(kAll).
-at::Tensor blur_invariant_loss(const at::Tensor& flow, const Part& part, std::int64_t t) {
-  at::Tensor total;
-  for (const at::Tensor& one : flow.to(at::kFloat).split(part.size)) {
-    const at::Tensor loss = blur_invariant_term(one, part.clips.sharp[t - 1], part.clips.sharp[t]).loss;
-    total = total.defined() ? total + loss : loss;
-  }
-  return total * (static_cast<double>(part.size) / static_cast<double>(flow.size(0)));
-}
-
-TorchWanted wanting(TorchWanted wanted, const StepOptions& options) {
-  wanted.observe = options.observe;
-  if (options.constants.empty() && !options.round_to_half) return wanted;
-  wanted.replace = [&options](Value v, const at::Tensor& x) {
-    const at::Tensor y = options.round_to_half ? round_to_half(x) : x;
-    const bool constant =
-        std::find(options.constants.begin(), options.constants.end(), v) != options.constants.end();
-    return constant ? y.detach() : y;
-  };
-  return wanted;
-}
-
-at::Tensor image_loss(const at::Tensor& output, const at::Tensor& target, const StepOptions& options) {
-  if (options.loss.picture == PictureLoss::kCharbonnier)
-    return picture_loss(output, target, options.loss.frequency);
-  const double span = options.range.span();
-  return (output - target).square().mean() * (span * span);
-}
-
-/// The joint losses of one frame, each weighted by its place in the clip; the report gets them unweighted.
-at::Tensor frame_losses(const TorchGraph& net, const TorchTensors& outputs, Part& part, std::int64_t t,
-                        const StepOptions& options) {
-  const LossConfig& weights = options.loss;
-  const at::Tensor target = part.clips.sharp[t];
-  const at::Tensor output = options.range.from_network(outputs.at("frame").to(at::kFloat));
-  const double place = t - part.clips.begin() < 2 ? weights.first_frames : 1.0;
-  at::Tensor total;
-  const auto add = [&](const at::Tensor& term, double weight, double share, double& shown) {
-    shown += term.item<double>() * share;
-    const at::Tensor weighted = term * (weight * place * share);
-    total = total.defined() ? total + weighted : weighted;
-  };
-  add(image_loss(output, target, options), 1.0, part.share, part.report.picture);
-  at::Tensor auxiliary;
-  for (const char* name : {"aux2", "aux4"}) {
-    const auto found = outputs.find(name);
-    if (found == outputs.end() || weights.auxiliary == 0) continue;
-    const at::Tensor term = picture_loss(found->second.to(at::kFloat), target, weights.frequency);
-    auxiliary = auxiliary.defined() ? auxiliary + term : term;
-  }
-  if (auxiliary.defined()) add(auxiliary, weights.auxiliary, part.share, part.report.auxiliary);
-  if (t > 0) {
-    const FlowTruth truth = truth_at(*part.whole, t, weights.motion_limit);
-    const at::Tensor motion = truth_losses(motion_outputs(net.graph()), outputs, truth, part);
-    if (weights.motion > 0) add(motion, weights.motion, 1.0, part.report.motion);
-    if (weights.blur_invariant > 0) {
-      const FramePairs pairs = pairs_at(part, t, PairPictures::kAll);
-      const TorchWanted flow = wanting({.outputs = {"flow"}, .states = {}}, options);
-      const TorchStep step = net.forward(flow_inputs(net.graph(), pairs, options.range), {}, flow);
-      add(blur_invariant_loss(step.outputs.at("flow"), part, t), weights.blur_invariant, part.share,
-          part.report.motion);
-    }
-    if (options.temporal && weights.temporal > 0 && part.previous.defined()) {
-      add(temporal_loss(output, part.previous, target, part.clips.sharp[t - 1],
-                        part_of(truth, part.first, part.size)),
-          weights.temporal, 1.0, part.report.temporal);
-    }
-  }
-  part.previous = output;
-  part.report.input_mse += mean_square(part.clips.blurred[t], target) * part.share;
-  part.report.output_mse += mean_square(output, target) * part.share;
-  return total;
 }
 
 std::vector<at::Tensor> gradients_of(const at::Tensor& loss, const Optimiser& optimiser) {
@@ -311,16 +131,31 @@ void start_motion(const TorchGraph& net, const StepOptions& options, std::int64_
     part.states = net.forward(inputs_at(net, part.clips, t, options.range), {}, features).states;
 }
 
+/// What the losses of a recipe read, and the states that are carried on.
+TorchWanted joint_wanted(const TorchGraph& net, const StepOptions& options) {
+  TorchWanted wanted = net.everything();
+  // Paths are learned at the scales they are predicted at, not enlarged.
+  if (options.recipe == Recipe::kTrajectories) std::erase(wanted.outputs, "control");
+  return wanting(std::move(wanted), options);
+}
+
 /// One frame of the joint training, forward.
 at::Tensor joint_frame(const TorchGraph& net, const StepOptions& options, std::int64_t t, Part& part) {
   TorchStep step;
   {
     const Autocast autocast(options.bf16, part.clips.blurred.device().type());
-    step = net.forward(inputs_at(net, part.clips, t, options.range), part.states,
-                       wanting(net.everything(), options));
+    step = net.forward(inputs_at(net, part.clips, t, options.range), part.states, joint_wanted(net, options));
   }
   part.states = std::move(step.states);
-  return frame_losses(net, step.outputs, part, t, options);
+  switch (options.recipe) {
+    case Recipe::kTrajectories:
+      return trajectory_losses(net, step.outputs, part, t, options);
+    case Recipe::kReblur:
+      return reblur_losses(net, step.outputs, part, t, options);
+    case Recipe::kPictures:
+      break;
+  }
+  return picture_losses(net, step.outputs, part, t, options);
 }
 
 using FrameLoss = std::function<at::Tensor(std::int64_t, Part&)>;
@@ -362,8 +197,9 @@ StepReport train_frames(const FrameLoss& frame, TorchGraph& net, Optimiser& opti
   }
   for (const Part& p : parts) report += p.report;
   const auto n = static_cast<double>(last - first);
-  for (double* value : {&report.loss, &report.picture, &report.auxiliary, &report.motion, &report.temporal,
-                        &report.input_mse, &report.output_mse}) {
+  for (double* value :
+       {&report.loss, &report.picture, &report.path, &report.auxiliary, &report.motion, &report.temporal,
+        &report.structure, &report.variation, &report.magnitude, &report.input_mse, &report.output_mse}) {
     *value /= n;
   }
   return report;
@@ -381,8 +217,12 @@ at::Tensor round_to_half(const at::Tensor& x) {
 
 StepReport& StepReport::operator+=(const StepReport& o) {
   loss += o.loss, picture += o.picture, auxiliary += o.auxiliary, motion += o.motion, temporal += o.temporal;
+  path += o.path;
+  structure += o.structure, variation += o.variation, magnitude += o.magnitude;
   input_mse += o.input_mse, output_mse += o.output_mse;
   epe += o.epe;
+  for (std::size_t b = 0; b < paths.size(); ++b) paths[b] += o.paths[b];
+  still += o.still;
   return *this;
 }
 

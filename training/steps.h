@@ -3,9 +3,11 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "losses.h"
 #include "optimiser.h"
+#include "path_losses.h"
 #include "replicas.h"
 #include "torch_graph.h"
 #include "train_config.h"
@@ -19,8 +21,18 @@ struct ClipBatch {
   at::Tensor flow;            ///< [t,n,2,h,w]: px from frame t to frame t-1; frame 0 has none
   at::Tensor valid;           ///< [t,n,1,h,w]: 1 where that flow counts (in view, not occluded)
   std::int64_t context = 0;   ///< frames at either end that are only neighbours of others
+  /// Where paths are trained, at 1/4 scale: [t,n,P,2,h/4,w/4] as Clip::gather and [t,n,1,h/4,w/4], 1 where
+  /// they count.
+  at::Tensor gather = {}, shown = {};
   [[nodiscard]] std::int64_t begin() const { return context; }
   [[nodiscard]] std::int64_t end() const { return blurred.size(0) - context; }
+};
+
+/// What the joint stage trains for (recipe.h).
+enum class Recipe : std::uint8_t {
+  kPictures,      ///< the output "frame" against the sharp picture
+  kTrajectories,  ///< the output "control" against the exact paths of the synthesis
+  kReblur,        ///< the sharp picture averaged along the output "offsets" against the blurred one
 };
 
 /// What an iteration reports; means over its frames. `motion` holds all losses of the flow.
@@ -28,13 +40,19 @@ struct StepReport {
   double loss = 0, picture = 0, auxiliary = 0, motion = 0, temporal = 0;
   double gradient_norm = 0;              ///< before clipping, of the last update
   double input_mse = 0, output_mse = 0;  ///< of float pictures, for a gain in dB at a glance
-  EndPointError epe;
+  EndPointError epe;                     ///< of the flow
+  double path = 0;
+  double structure = 0, variation = 0, magnitude = 0;  ///< of kReblur (LossConfig)
+  BinnedPathError paths = {};                          ///< of frames that have a previous one
+  EndPointError still;  ///< of those that are their own, against the better direction of time
   [[nodiscard]] bool finite() const;
   StepReport& operator+=(const StepReport& o);  ///< of another part of the batch; the norm stays
 };
 
 struct StepOptions {
   LossConfig loss;
+  Recipe recipe = Recipe::kPictures;               ///< of joint_step
+  std::string path_mode = kPathMode;               ///< of the output "control"
   PairPictures pictures = PairPictures::kBlurred;  ///< of motion_step
   int skipped_flows = 0;  ///< of motion_step: the finest flows, neither computed nor trained
   ValueRange range;

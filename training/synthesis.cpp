@@ -20,7 +20,7 @@ torch::Tensor repeat_frame(const torch::Tensor& one, int frames) {
 }
 
 void add_truth(const ClipPlan& plan, const std::vector<Labels>& labels, torch::Device device, Clip& clip) {
-  std::vector<torch::Tensor> flows, visible, trajectories, gathers;
+  std::vector<torch::Tensor> flows, visible, trajectories, gathers, shown;
   for (int k = 0; k < plan.frames; ++k) {
     const Labels& now = labels[static_cast<std::size_t>(k)];
     if (k == 0) {
@@ -33,6 +33,7 @@ void add_truth(const ClipPlan& plan, const std::vector<Labels>& labels, torch::D
     if (plan.trajectory_points > 0) {
       trajectories.push_back(exposure_paths(plan, k, now.layer, false));
       gathers.push_back(exposure_paths(plan, k, now.layer, true));
+      shown.push_back(shown_throughout(plan, k, now));
     }
   }
   clip.flow = torch::stack(flows).to(device);
@@ -40,6 +41,7 @@ void add_truth(const ClipPlan& plan, const std::vector<Labels>& labels, torch::D
   if (plan.trajectory_points > 0) {
     clip.trajectory = torch::stack(trajectories).to(device);
     clip.gather = torch::stack(gathers).to(device);
+    clip.shown = torch::stack(shown).to(device);
   }
 }
 
@@ -74,8 +76,8 @@ Clip render_clip(const ClipPlan& plan, const PhotoLibrary& photos, torch::Device
   clip.index = plan.index;
   if (plan.repeated) {  // nothing moves from frame to frame, so every pixel is where it was
     clip.visible = torch::ones_like(clip.visible);
-    for (torch::Tensor* t :
-         {&clip.blurred, &clip.sharp, &clip.flow, &clip.visible, &clip.trajectory, &clip.gather}) {
+    for (torch::Tensor* t : {&clip.blurred, &clip.sharp, &clip.flow, &clip.visible, &clip.trajectory,
+                             &clip.gather, &clip.shown}) {
       *t = repeat_frame(*t, frames);
     }
     clip.visible[0].zero_();

@@ -23,6 +23,8 @@ struct Clip {
   /// the middle instant. `gather`: offsets with blurred(p) = mean over i of sharp(p + gather_i(p)) in linear
   /// light.
   torch::Tensor trajectory, gather;
+  /// float32 [T,1,H,W], with them: 1 where the surface is hidden at none of those instants (truth.h).
+  torch::Tensor shown;
   double blur_length = 0;  ///< px; see ClipPlan
   int bin = 0;
   bool repeated = false;  ///< one frame, T times

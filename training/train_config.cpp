@@ -30,7 +30,7 @@ Phase read_phase(Settings& s, const std::string& table, const Phase& fallback) {
   Phase p;
   p.share = s.number(table + ".share", fallback.share, 0.0, 1.0);
   p.batch = whole(s, table + ".batch", fallback.batch, 1, 4096);
-  p.frames = whole(s, table + ".frames", fallback.frames, 2, 1000);
+  p.frames = whole(s, table + ".frames", fallback.frames, table == "motion" ? 2 : 1, 1000);
   p.crop = whole(s, table + ".crop", fallback.crop, 32, 4096);
   if (p.crop % 16 != 0)
     throw UsageError(fmt::format("'{}.crop' is {} and must be a multiple of 16", table, p.crop));
@@ -70,8 +70,10 @@ RateSchedule read_schedule(Settings& s, const std::string& table, RateSchedule r
   r.shape = choice<RateShape>(s, table + ".schedule",
                               {{"hold", RateShape::kHold},
                                {"cosine-restarts", RateShape::kCosineRestarts},
-                               {"steps", RateShape::kSteps}},
+                               {"steps", RateShape::kSteps},
+                               {"epochs", RateShape::kEpochs}},
                               r.shape);
+  r.epochs = s.integer(table + ".schedule_epochs", r.epochs, 2, 1'000'000);
   r.span = s.integer(table + ".schedule_updates", r.span, 12, 1'000'000'000);
   r.warm_up = s.integer(table + ".warm_up", r.warm_up, 0, 1'000'000);
   r.constant_share = s.number(table + ".constant_share", r.constant_share, 0, 1);
@@ -87,6 +89,7 @@ DataConfig read_data(Settings& s) {
   d.sequence_share = s.number("data.sequence_share", d.sequences.empty() ? 0.0 : 1.0, 0, 1);
   d.gamma_blur = s.flag("data.gamma_blur", d.gamma_blur);
   d.windows = s.flag("data.windows", d.windows);
+  d.flips = s.flag("data.flips", d.flips);
   d.input_noise = s.number("data.input_noise", d.input_noise, 0, 1);
   d.workers = whole(s, "data.workers", d.workers, 0, 256);
   d.context = whole(s, "data.context", d.context, 0, 1);
@@ -162,6 +165,9 @@ JointStage read_joint(Settings& s) {
       s, "loss.picture", {{"charbonnier", PictureLoss::kCharbonnier}, {"squared", PictureLoss::kSquared}},
       l.picture);
   l.blur_invariant = s.number("loss.blur_invariant", l.blur_invariant, 0, kMany);
+  l.structure = s.number("loss.structure", l.structure, 0, kMany);
+  l.variation = s.number("loss.variation", l.variation, 0, kMany);
+  l.magnitude = s.number("loss.magnitude", l.magnitude, 0, kMany);
   l.frequency = s.number("loss.frequency", l.frequency, 0, kMany);
   l.auxiliary = s.number("loss.auxiliary", l.auxiliary, 0, kMany);
   l.motion = s.number("loss.motion", l.motion, 0, kMany);

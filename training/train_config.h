@@ -24,6 +24,7 @@ struct DataConfig {
   std::vector<std::filesystem::path> sequences;  ///< folders of real sequences or pairs, mixed in
   double sequence_share = 0;                     ///< share of batches drawn from them
   bool gamma_blur = false;                       ///< SEQ/blur_gamma where SEQ/blur exists as well
+  bool flips = false;    ///< windows are mirrored either way with probability 1/2 each
   bool windows = false;  ///< recorded clips are windows of fixed phase (clip_windows.h), each once per epoch
   double input_noise = 0;  ///< standard deviation, on [-1,1] values, on half of the blurred frames
   int workers = 1;         ///< synthesis threads
@@ -42,6 +43,9 @@ enum class PairPictures : std::uint8_t {
 struct LossConfig {
   PictureLoss picture = PictureLoss::kCharbonnier;  ///< squared: mean square in the network's value range
   double frequency = 0.1, auxiliary = 0.1, motion = 0.05, temporal = 0.05;
+  /// Of Motion-ETR's offset network, beside the mean square between the reblurred and the blurred picture:
+  /// 1 - MS-SSIM, total variation and mean square of the offsets.
+  double structure = 0.1, variation = 0.002, magnitude = 2e-5;
   double blur_invariant = 0;       ///< mean of the four combinations of blur_invariant_term
   double first_frames = 0.5;       ///< weight of the first two frames of a clip
   double temporal_from = 2.0 / 3;  ///< share of the run after which the temporal loss counts

@@ -5,12 +5,22 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 
 #include "compute.h"
 #include "graph/error.h"
 
 namespace unblur {
 namespace {
+
+/// The outputs that a network is for; others are for training alone.
+std::vector<std::string> main_outputs(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const char* name : {"frame", "control", "flow"}) {
+    if (graph.has_output(name)) names.emplace_back(name);
+  }
+  return names;
+}
 
 /// Parameters of the nodes that `outputs` need.
 std::set<std::string> parameters_for(const Graph& graph, const std::vector<std::string>& outputs) {
@@ -30,6 +40,26 @@ std::set<std::string> parameters_for(const Graph& graph, const std::vector<std::
   return names;
 }
 
+constexpr std::string_view kOffsetNetwork = "offset_net.";
+
+/// Parameters that may come alone: of the motion branch, or of the offset network within Motion-ETR's.
+std::set<std::string> starting_part(const Graph& graph) {
+  std::set<std::string> names;
+  if (graph.has_output("flow")) names = parameters_for(graph, {"flow"});
+  for (const auto& [name, dims] : graph.parameters()) {
+    if (name.starts_with(kOffsetNetwork)) names.insert(name);
+  }
+  return names;
+}
+
+/// By name, or as the offset network by itself has it; null where there is none.
+const Tensor* find_weight(const TensorMap& weights, const std::string& name) {
+  auto found = weights.find(name);
+  if (found == weights.end() && name.starts_with(kOffsetNetwork))
+    found = weights.find(name.substr(kOffsetNetwork.size()));
+  return found == weights.end() ? nullptr : &found->second;
+}
+
 /// Weights of convolutions from which an output is reached without another convolution.
 void find_last_layers(const Graph& graph, Value v, std::set<std::string>& names) {
   const Node& node = graph.node(v);
@@ -46,8 +76,9 @@ void find_last_layers(const Graph& graph, Value v, std::set<std::string>& names)
 
 ModelInfo info_of(const std::string& network) {
   const Model model = build_network(network, /*training=*/true);
-  if (!model.graph.has_output("frame"))
-    throw UsageError("'" + network + "' makes no frames; it is trained as a part of another network");
+  if (!model.graph.has_output("frame") && !model.graph.has_output("control"))
+    throw UsageError("'" + network +
+                     "' makes no frames or paths; it is trained as a part of another network");
   return model.info;
 }
 
@@ -103,20 +134,21 @@ void TrainedNetwork::optimise_all(const OptimiserConfig& config, double motion_r
 
 void TrainedNetwork::load_weights(const TensorMap& weights) {
   const at::NoGradGuard no_grad;
-  const auto motion = parameters_for(graph_.graph(), {"flow"});
-  const bool only_motion =
-      std::ranges::all_of(weights, [&](const auto& entry) { return motion.contains(entry.first); });
-  const auto needed = only_motion ? motion : parameters_for(graph_.graph(), {"frame", "flow"});
+  const std::set<std::string> part = starting_part(graph_.graph());
+  const bool only_part = !part.empty() && std::ranges::none_of(graph_.parameters(), [&](const auto& entry) {
+    return !part.contains(entry.first) && find_weight(weights, entry.first) != nullptr;
+  });
+  const auto needed = only_part ? part : parameters_for(graph_.graph(), main_outputs(graph_.graph()));
   for (auto& [name, value] : graph_.parameters()) {
-    const auto found = weights.find(name);
-    if (found == weights.end()) {
+    const Tensor* found = find_weight(weights, name);
+    if (found == nullptr) {
       if (needed.contains(name)) throw ModelError("the weights to start from lack '" + name + "'");
       continue;
     }
-    if (found->second.dims != Dims(value.sizes().begin(), value.sizes().end())) {
+    if (found->dims != Dims(value.sizes().begin(), value.sizes().end())) {
       throw ModelError("the weights to start from have another shape of '" + name + "'");
     }
-    value.copy_(to_torch(found->second));
+    value.copy_(to_torch(*found));
   }
   average_.load(graph_.parameters(), 0);
 }

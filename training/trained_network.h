@@ -18,7 +18,7 @@ namespace unblur {
 class TrainedNetwork {
  public:
   /// Fresh weights (initial_parameters) with auxiliary outputs, in the fast layout on `device`. Throws
-  /// UsageError for a network without the output "frame".
+  /// UsageError for a network without an output "frame" or "control".
   TrainedNetwork(const std::string& network, std::uint64_t seed, double average_decay, c10::Device device,
                  Start start = Start::kHe);
 
@@ -33,8 +33,9 @@ class TrainedNetwork {
   /// AdamW.
   void optimise_all(const OptimiserConfig& config, double motion_rate);
 
-  /// Weights by name into network and average; what only training needs may be absent, and so may everything
-  /// but the motion branch, all together. Throws ModelError.
+  /// Weights by name into network and average; what only training needs may be absent. Those of another
+  /// network with the same motion branch do for that branch, those of Motion-ETR's offset network for
+  /// "offset_net.*". Throws ModelError.
   void load_weights(const TensorMap& weights);
   void update_average() { average_.update(graph_.parameters()); }
   /// A second network that holds the averaged weights, without gradients.

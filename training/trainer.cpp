@@ -5,8 +5,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cmath>
-#include <limits>
 #include <optional>
 
 #include "clip_feed.h"
@@ -15,6 +13,7 @@
 #include "media/image_file.h"
 #include "networks/networks.h"
 #include "preview.h"
+#include "recipe.h"
 #include "run_log.h"
 #include "smoke.h"
 #include "train_state.h"
@@ -29,13 +28,13 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kMeasureSeconds = 60;
 constexpr double kPlanReserve = 0.94;  // for validation, checkpoints and the dearer last iterations
 constexpr std::int64_t kUnplanned = std::int64_t{1}
                                     << 40;  // stands for the total while the speed is measured
 // The motion branch can stay at zero motion for ever, and no image loss shows it (real-time-model.md 4.2).
 constexpr double kDeadMotionRatio = 0.97;
+constexpr std::int64_t kLifeSignAt = 1000;  // iterations of a stage that trains paths
 enum Stage : std::int64_t { kMotion = 0, kJoint = 1, kFinished = 2 };
 
 std::optional<PhotoLibrary> open_photos(const TrainConfig& config, const RunOptions& options) {
@@ -56,6 +55,7 @@ class Run {
   void begin_stage();
   bool run_stage();  ///< false: interrupted
   void end_stage();
+  void check_motion() const;
   void plan();
   void use_phase();
   double rate(std::int64_t update) const;
@@ -87,6 +87,8 @@ class Run {
   bool bf16_ = false;
   std::optional<PhotoLibrary> photos_;  ///< none where all clips are recorded ones
   TrainedNetwork net_;
+  Recipe recipe_;
+  DataConfig data_;
   std::unique_ptr<Replicas> replicas_;
   std::unique_ptr<ClipFeed> feed_;
   std::unique_ptr<Validation> validation_;
@@ -113,9 +115,15 @@ Run::Run(const TrainConfig& config, const RunOptions& options)
       device_(choose_device(config.device)),
       photos_(open_photos(config, options)),
       net_(config.network, config.seed, config.average_decay, device_, config.start),
+      recipe_(recipe_of(net_.info(), net_.graph().graph())),
+      data_(config.data),
       motion_phases_{config.motion.phase},
       budget_seconds_(options.budget_minutes * 60) {
   check_crops();
+  const bool synthesised = photos_ && data_.sequences.empty();
+  if (recipe_ == Recipe::kTrajectories && !synthesised)
+    throw UsageError("paths are known of synthesised clips only");
+  if (recipe_ != Recipe::kPictures && synthesised) data_.synthesis.trajectory_points = kPathPoints;
   if (config_.threads > 0) at::set_num_threads(config_.threads);
   bf16_ = use_bf16(config_.precision, device_);
   if (device_.is_cuda() && config_.replicas > 1) throw UsageError("'replicas' are for training on the CPU");
@@ -139,7 +147,7 @@ Run::Run(const TrainConfig& config, const RunOptions& options)
     open_logs(-1);
   }
   if (photos_ && config_.validation.clips > 0 && config_.validation.every_minutes > 0) {
-    validation_ = std::make_unique<Validation>(config_, net_.info(), device_);
+    validation_ = make_validation(config_, recipe_, net_.info(), device_);
   }
 }
 
@@ -155,13 +163,9 @@ void Run::check_crops() const {
 }
 
 void Run::open_logs(std::int64_t keep_up_to) {
-  train_log_ = std::make_unique<LogTable>(
-      config_.directory / "train",
-      std::vector<std::string>{"stage", "seconds", "clips", "rate", "loss", "picture", "auxiliary", "motion",
-                               "temporal", "gradient", "gain_db", "epe", "epe_zero"},
-      keep_up_to);
+  train_log_ = std::make_unique<LogTable>(config_.directory / "train", train_columns(recipe_), keep_up_to);
   validation_log_ =
-      std::make_unique<LogTable>(config_.directory / "validation", validation_columns(), keep_up_to);
+      std::make_unique<LogTable>(config_.directory / "validation", validation_columns(recipe_), keep_up_to);
 }
 
 void Run::resume(const TrainState& state) {
@@ -231,8 +235,8 @@ void Run::use_phase() {
   phase_ = wanted;
   const auto stream = static_cast<std::uint64_t>(stage_) * 64 + phase_;
   feed_.reset();
-  feed_ = std::make_unique<ClipFeed>(config_.data, photos_ ? &*photos_ : nullptr, phases()[phase_],
-                                     config_.seed, stream, iteration_, device_);
+  feed_ = std::make_unique<ClipFeed>(data_, photos_ ? &*photos_ : nullptr, phases()[phase_], config_.seed,
+                                     stream, iteration_, device_);
 }
 
 /// Factor of update `update` of this iteration.
@@ -248,6 +252,8 @@ double Run::rate(std::int64_t update) const {
 StepReport Run::iterate(const ClipBatch& batch) {
   const auto after = [this](const UpdateReport&) { net_.update_average(); };
   StepOptions options{.loss = config_.joint.loss,
+                      .recipe = recipe_,
+                      .path_mode = net_.info().trajectory ? net_.info().trajectory->mode : "",
                       .range = {net_.info().range_low, net_.info().range_high},
                       .constants = constants_in_training(net_.graph().graph()),
                       .rate = [this](std::int64_t update) { return rate(update); }};
@@ -274,20 +280,17 @@ void Run::save_bad_batch(const ClipBatch& batch) const {
                   {"sharp", from_torch(batch.sharp)},
                   {"flow", from_torch(batch.flow)},
                   {"valid", from_torch(batch.valid)}};
+  if (batch.gather.defined()) file.tensors["gather"] = from_torch(batch.gather);
+  if (batch.shown.defined()) file.tensors["shown"] = from_torch(batch.shown);
   file.metadata["iteration"] = std::to_string(global_iteration());
   write_safetensors(config_.directory / "bad-batch.safetensors", file);
 }
 
 void Run::log(const StepReport& r, double rate) {
-  const bool motion = motion_stage();
-  const LossConfig& joint = config_.joint.loss;
-  const bool flow_trained = motion || joint.motion > 0 || joint.blur_invariant > 0;
-  train_log_->add(
-      global_iteration(),
-      {static_cast<double>(stage_), spent(), static_cast<double>(clips_), rate, r.loss,
-       motion ? kNan : r.picture, motion ? kNan : r.auxiliary, flow_trained ? r.motion : kNan,
-       motion ? kNan : r.temporal, r.gradient_norm,
-       motion ? kNan : 10 * std::log10(r.input_mse / r.output_mse), r.epe.mean(), r.epe.mean_zero()});
+  std::vector<double> row{static_cast<double>(stage_), spent(), static_cast<double>(clips_), rate};
+  const std::vector<double> values = train_values(recipe_, r, motion_stage());
+  row.insert(row.end(), values.begin(), values.end());
+  train_log_->add(global_iteration(), row);
 }
 
 std::string Run::progress_line(const StepReport& r) const {
@@ -308,8 +311,10 @@ void Run::validate() {
   if (!validation_) return;
   const TorchGraph& net = net_.average_network();
   const ValidationResult result = validation_->run(net, *replicas_);
-  validation_log_->add(global_iteration(), result.row(spent(), clips_));
-  progress_.note(fmt::format("iteration {}: {}", global_iteration(), result.line()));
+  std::vector<double> row{spent(), static_cast<double>(clips_)};
+  row.insert(row.end(), result.values.begin(), result.values.end());
+  validation_log_->add(global_iteration(), row);
+  progress_.note(fmt::format("iteration {}: {}", global_iteration(), result.line));
   write_png(config_.directory / fmt::format("validation-{:07}.png", global_iteration()),
             frame_from_tensor(validation_->picture_sheet(net)));
   export_model();
@@ -356,10 +361,12 @@ bool Run::run_stage() {
                       "checkpoint is kept",
                       global_iteration(), (config_.directory / "bad-batch.safetensors").string()));
     }
-    recent_epe_.flow = 0.98 * recent_epe_.flow + report.epe.flow;
-    recent_epe_.zero = 0.98 * recent_epe_.zero + report.epe.zero;
-    recent_epe_.count = 0.98 * recent_epe_.count + report.epe.count;
+    const EndPointError error = motion_error(recipe_, report, motion_stage());
+    recent_epe_.flow = 0.98 * recent_epe_.flow + error.flow;
+    recent_epe_.zero = 0.98 * recent_epe_.zero + error.zero;
+    recent_epe_.count = 0.98 * recent_epe_.count + error.count;
     progress_.show(progress_line(report));
+    if (recipe_ == Recipe::kTrajectories && iteration_ == kLifeSignAt) check_motion();
     if (seconds_since(last_save_) > config_.checkpoint_seconds) save();
     if (!motion_stage() && validation_ &&
         seconds_since(last_validation_) > 60 * config_.validation.every_minutes) {
@@ -375,15 +382,17 @@ void Run::end_stage() {
       fmt::format("{} stage done: {} iterations, {}, end-point error {:.2f} px (zero motion {:.2f})",
                   motion ? "motion" : "joint", iteration_, format_duration(spent()), recent_epe_.mean(),
                   recent_epe_.mean_zero()));
-  if (motion && iteration_ >= 200 && recent_epe_.mean() > kDeadMotionRatio * recent_epe_.mean_zero()) {
-    throw ProcessingError(
-        fmt::format("the motion branch learned nothing: end-point error {:.2f} px, zero motion {:.2f} px",
-                    recent_epe_.mean(), recent_epe_.mean_zero()));
-  }
+  if (motion) check_motion();
   before_stage_ += iteration_;
   iteration_ = total_ = 0;
   ++stage_;
   if (stage_ == kJoint && config_.joint.iterations == 0) stage_ = kFinished;
+}
+
+void Run::check_motion() const {
+  if (iteration_ < 200 || recent_epe_.mean() <= kDeadMotionRatio * recent_epe_.mean_zero()) return;
+  throw ProcessingError(fmt::format("no motion was learned: end-point error {:.2f} px, zero motion {:.2f} px",
+                                    recent_epe_.mean(), recent_epe_.mean_zero()));
 }
 
 int Run::operator()() {

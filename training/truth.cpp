@@ -24,6 +24,29 @@ Point seen_in_frame(const ClipPlan& plan, const LayerPlan& layer, int frame, Poi
   return p;
 }
 
+/// From the middle instant of frame k, in frame intervals, to point `point` of the exposure's paths.
+double exposure_offset(const ClipPlan& plan, int frame, int point) {
+  const int count = plan.trajectory_points;
+  const double duty = plan.duty[static_cast<std::size_t>(frame)];
+  return count > 1 ? duty * (static_cast<double>(point) / (count - 1) - 0.5) : 0.0;
+}
+
+/// For every layer in front of layer `behind`: where its texture lies at the points of the exposure, for the
+/// surface of that layer seen at a pixel of row y at the middle instant.
+std::vector<std::vector<Mat3>> maps_in_front(const ClipPlan& plan, int frame, int y, std::size_t behind) {
+  const Mat3 middle = plan.layers[behind].motion.at(plan.row_time(frame, y, 0));
+  std::vector<std::vector<Mat3>> maps;
+  for (std::size_t front = behind + 1; front < plan.layers.size(); ++front) {
+    maps.emplace_back();
+    for (int n = 0; n < plan.trajectory_points; ++n) {
+      const double time = plan.row_time(frame, y, exposure_offset(plan, frame, n));
+      const Mat3 moved = multiply(inverse(plan.layers[behind].motion.at(time)), middle);
+      maps.back().push_back(multiply(plan.layers[front].motion.at(time), moved));
+    }
+  }
+  return maps;
+}
+
 }  // namespace
 
 torch::Tensor flow_to_previous(const ClipPlan& plan, int frame, const torch::Tensor& labels) {
@@ -88,9 +111,8 @@ torch::Tensor visible_in_previous(const torch::Tensor& flow, const Labels& curre
 torch::Tensor exposure_paths(const ClipPlan& plan, int frame, const torch::Tensor& labels, bool gather) {
   const int count = plan.trajectory_points;
   torch::Tensor paths = torch::empty({count, 2, plan.height, plan.width}, torch::kFloat32);
-  const double duty = plan.duty[static_cast<std::size_t>(frame)];
   for (int n = 0; n < count; ++n) {
-    const double offset = count > 1 ? duty * (static_cast<double>(n) / (count - 1) - 0.5) : 0.0;
+    const double offset = exposure_offset(plan, frame, n);
     float* dx = paths.data_ptr<float>() + static_cast<std::size_t>(n) * 2 * area(plan);
     float* dy = dx + area(plan);
     const std::uint8_t* label = labels.data_ptr<std::uint8_t>();
@@ -109,6 +131,29 @@ torch::Tensor exposure_paths(const ClipPlan& plan, int frame, const torch::Tenso
     }
   }
   return paths;
+}
+
+torch::Tensor shown_throughout(const ClipPlan& plan, int frame, const Labels& labels) {
+  torch::Tensor shown = torch::ones({1, plan.height, plan.width}, torch::kFloat32);
+  float* out = shown.data_ptr<float>();
+  const std::uint8_t* label = labels.layer.data_ptr<std::uint8_t>();
+  const std::uint8_t* mixed = labels.mixed.data_ptr<std::uint8_t>();
+  std::vector<std::vector<std::vector<Mat3>>> maps(plan.layers.size());  // by layer behind, front, instant
+  for (int y = 0; y < plan.height; ++y) {
+    for (std::size_t l = 0; l < maps.size() && (y == 0 || plan.readout > 0); ++l)
+      maps[l] = maps_in_front(plan, frame, y, l);
+    for (int x = 0; x < plan.width; ++x, ++label, ++mixed, ++out) {
+      const Point p{static_cast<double>(x), static_cast<double>(y)};
+      bool hidden = *mixed != 0;
+      for (std::size_t f = 0; f < maps[*label].size() && !hidden; ++f) {
+        const LayerPlan& front = plan.layers[*label + 1 + f];
+        hidden = std::ranges::any_of(maps[*label][f],
+                                     [&](const Mat3& m) { return covers(front, map_point(m, p)); });
+      }
+      if (hidden) *out = 0.0F;
+    }
+  }
+  return shown;
 }
 
 }  // namespace unblur

@@ -22,4 +22,8 @@ namespace unblur {
 [[nodiscard]] torch::Tensor exposure_paths(const ClipPlan& plan, int frame, const torch::Tensor& labels,
                                            bool gather);
 
+/// 1 where the surface seen at a pixel at the middle of frame k's exposure is behind no other one at any of
+/// the instants of `exposure_paths`, and does not lie in a soft edge; [1,H,W].
+[[nodiscard]] torch::Tensor shown_throughout(const ClipPlan& plan, int frame, const Labels& labels);
+
 }  // namespace unblur

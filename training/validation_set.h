@@ -18,4 +18,11 @@ inline constexpr int kValidationSide = 256;  ///< px
 [[nodiscard]] ClipPlan validation_plan(const PhotoLibrary& photos, int seed);
 [[nodiscard]] Clip validation_clip(const PhotoLibrary& photos, int seed);
 
+inline constexpr int kPathFrames = 3;
+
+/// The set for paths during the exposure: the same with kPathFrames frames and their exact paths. `clean`:
+/// the same scenes and motion without noise, codec and saturation.
+[[nodiscard]] ClipPlan path_validation_plan(const PhotoLibrary& photos, int seed, bool clean);
+[[nodiscard]] Clip path_validation_clip(const ClipPlan& plan, const PhotoLibrary& photos);
+
 }  // namespace unblur

@@ -85,7 +85,7 @@ TEST_F(Folders, WindowsBringTheirNeighboursAndRepeatTheEnds) {
   const PairSequence video = find_pairs(root_).at(0);
   ASSERT_EQ(video.frames.size(), 4U);
   const auto values = [&](std::int64_t first) {
-    const Clip clip = load_window(video, first, 2, 1, 16, 1, 0);
+    const Clip clip = load_window(video, first, 2, 1, 16, false, 1, 0);
     EXPECT_EQ(clip.sharp.sizes(), (torch::IntArrayRef{4, 3, 16, 16}));
     std::vector<int> out;
     for (int t = 0; t < 4; ++t) out.push_back(clip.blurred[t][0][0][0].item<int>());
@@ -93,7 +93,50 @@ TEST_F(Folders, WindowsBringTheirNeighboursAndRepeatTheEnds) {
   };
   EXPECT_EQ(values(0), (std::vector<int>{10, 10, 11, 12}));
   EXPECT_EQ(values(2), (std::vector<int>{11, 12, 13, 13}));
-  EXPECT_THROW((void)load_window(video, 0, 2, 1, 24, 1, 0), InputError);  // as high as the pictures
+  EXPECT_THROW((void)load_window(video, 0, 2, 1, 24, false, 1, 0), InputError);  // as high as the pictures
+}
+
+TEST_F(Folders, MirroredWindowsStayPairs) {
+  const torch::Tensor ramp = torch::arange(40, torch::kUInt8).view({1, 1, 40}).expand({3, 24, 40});
+  std::filesystem::create_directories(root_ / "v/blur");
+  std::filesystem::create_directories(root_ / "v/sharp");
+  write_png(root_ / "v/blur/0.png", frame_from_tensor(ramp));
+  write_png(root_ / "v/sharp/0.png", frame_from_tensor(ramp + 100));
+  const PairSequence video = find_pairs(root_).at(0);
+  std::set<int> first, step;
+  for (std::uint64_t index = 0; index < 200; ++index) {
+    const Clip clip = load_window(video, 0, 1, 0, 16, true, 1, index);
+    EXPECT_TRUE(torch::equal(clip.blurred + 100, clip.sharp));
+    const int a = clip.blurred[0][0][0][0].item<int>(), b = clip.blurred[0][0][0][1].item<int>();
+    step.insert(b - a);
+    first.insert(std::min(a, clip.blurred[0][0][0][15].item<int>()));
+  }
+  EXPECT_EQ(step, (std::set<int>{-1, 1}));
+  EXPECT_EQ(*first.begin(), 0);
+  EXPECT_EQ(*first.rbegin(), 23);  // of 0 to 40 - 16 - 1
+}
+
+TEST_F(Folders, GoproAlignDataHoldsPairsSideBySide) {
+  for (const std::string split : {"train", "test"}) {
+    std::filesystem::create_directories(root_ / split);
+    for (int t = 0; t < 2; ++t) {
+      const torch::Tensor left = torch::full({3, 24, 40}, 10 + t, torch::kUInt8);
+      const torch::Tensor right = torch::full({3, 24, 40}, 20 + t, torch::kUInt8);
+      write_png(root_ / split / ("GOPR0372_07_00_00004" + std::to_string(7 + t) + ".png"),
+                frame_from_tensor(torch::cat({left, right}, 2)));
+    }
+  }
+  EXPECT_EQ(find_pairs(root_).size(), 2U);
+  const auto sequences = find_pairs(root_ / "train");
+  ASSERT_EQ(sequences.size(), 1U);
+  EXPECT_EQ(sequences[0].name, "GOPR0372_07_00");
+  const Clip clip = load_pairs(sequences[0]);
+  ASSERT_EQ(clip.blurred.sizes(), (torch::IntArrayRef{2, 3, 24, 40}));
+  EXPECT_EQ(clip.blurred[1].min().item<int>(), 11);
+  EXPECT_EQ(clip.blurred[1].max().item<int>(), 11);
+  EXPECT_EQ(clip.sharp[1].min().item<int>(), 21);
+  put("train/GOPR0372_07_00_000049.png", 1, 41, 24);
+  EXPECT_THROW((void)load_pairs(find_pairs(root_ / "train")[0]), InputError);
 }
 
 TEST_F(Folders, SinglePairsAreSequencesOfOneFrame) {

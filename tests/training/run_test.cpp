@@ -13,6 +13,7 @@
 #include "evaluate.h"
 #include "graph/error.h"
 #include "networks/networks.h"
+#include "path_scores.h"
 #include "plot.h"
 #include "smoke.h"
 #include "torch_ops.h"
@@ -134,6 +135,51 @@ TEST_F(RunTest, PvdnetInJointModeResumesBitIdentical) {
   EXPECT_TRUE(fs::exists(whole.directory / "pvdnet-slim.safetensors"));
 }
 
+TEST_F(RunTest, PathsOfOursResumeBitIdentical) {
+  TrainConfig whole = config("whole");
+  whole.network = "trajectory";
+  whole.joint.phases = {{.share = 1, .batch = 3, .frames = 3, .crop = 64}};
+  whole.replicas = 2;  // parts of two sizes
+  TrainConfig broken = whole;
+  broken.directory = folder_ / "broken";
+  run(whole);
+  run(broken, false, 3);
+  run(broken, true);
+  const CsvTable a = log_of(whole), b = log_of(broken);
+  ASSERT_EQ(a.rows.size(), 6U);
+  for (const char* column : {"loss", "epe", "epe_zero", "still_epe", "epe_8-16"}) {
+    const std::size_t c = a.column(column);
+    for (std::size_t i = 2; i < 6; ++i)
+      EXPECT_TRUE(a.rows[i][c] == b.rows[i][c] || std::isnan(a.rows[i][c])) << column << " " << i;
+  }
+  const TrainState x = read_train_state(checkpoint_path(whole)),
+                   y = read_train_state(checkpoint_path(broken));
+  for (const auto& [name, value] : x.model) EXPECT_TRUE(at::equal(value, y.model.at(name))) << name;
+  for (const auto& [name, value] : x.optimiser) EXPECT_TRUE(at::equal(value, y.optimiser.at(name))) << name;
+  EXPECT_TRUE(fs::exists(whole.directory / "trajectory.safetensors"));
+}
+
+TEST_F(RunTest, PathsStartFromTheMotionBranchOfAnotherNetwork) {
+  TrainConfig first = config("first");
+  first.joint.iterations = 0;
+  run(first);
+  TrainConfig next = config("next");
+  next.network = "trajectory";
+  next.joint.iterations = 1;
+  next.joint.optimiser.muon_rate = next.joint.optimiser.adam_rate = 0;
+  next.joint.half_from = 1;
+  const fs::path weights = checkpoint_path(first);
+  ASSERT_EQ(run_training(next, {.init = weights, .generated_photos = true, .quiet = true}), 0);
+  const TensorMap a = weights_of(weights), b = weights_of(next.directory / "trajectory.safetensors");
+  int shared = 0;
+  for (const auto& [name, value] : b) {
+    if (!name.starts_with("flow.")) continue;
+    EXPECT_EQ(value.to_floats(), a.at(name).to_floats()) << name;
+    ++shared;
+  }
+  EXPECT_EQ(shared, 18);
+}
+
 TEST_F(RunTest, AFrozenMotionBranchKeepsItsWeights) {
   TrainConfig c = config("frozen");
   c.network = "pvdnet-slim";
@@ -249,6 +295,40 @@ TEST_F(RunTest, TurnedClipsStillObeyTheirFlow) {
       EXPECT_LT(error(warp(before, b.flow[2].slice(0, n, n + 1))), 0.9 * error(before)) << n;
     }
   }
+}
+
+// Turned paths still lead to what the blurred frame is the mean of: no turn, wrong axes or signs would fit.
+TEST_F(RunTest, TurnedClipsStillObeyTheirPaths) {
+  const PhotoLibrary photos(generated_photos(3, 160, 2), 0.0);
+  DataConfig data;
+  data.reuse = 8;
+  data.synthesis = {.zero_motion = 0, .repeated_frame = 0, .rolling_shutter = 0, .min_duty = 0.9};
+  data.synthesis.still_camera = 0;
+  data.synthesis.max_layers = 0;
+  data.synthesis.min_speed = 6;
+  data.synthesis.max_speed = 12;
+  data.synthesis.trajectory_points = kPathPoints;
+  data.synthesis.noise = data.synthesis.codec = data.synthesis.saturation = data.synthesis.appearance = false;
+  ClipFeed feed(data, &photos, {.batch = 8, .frames = 3, .crop = 64}, 5, 1, 0, c10::kCPU);
+  int better = 0, all = 0;
+  for (int i = 0; i < 2; ++i) {
+    const ClipBatch b = feed.next();
+    ASSERT_EQ(b.gather.sizes(), (std::vector<std::int64_t>{3, 8, kPathPoints, 2, 16, 16}));
+    for (std::int64_t n = 0; n < 8; ++n) {
+      const at::Tensor sharp = b.sharp[1].slice(0, n, n + 1), blurred = b.blurred[1].slice(0, n, n + 1);
+      const auto error_along = [&](const at::Tensor& paths) {
+        const at::Tensor offsets = at::upsample_nearest2d(paths, {64, 64});
+        const at::Tensor mean = warp(sharp.expand({kPathPoints, -1, -1, -1}), offsets).mean(0, true);
+        return (mean - blurred).slice(2, 16, 48).slice(3, 16, 48).abs().mean().item<double>();
+      };
+      const at::Tensor paths = b.gather[1][n];
+      const at::Tensor mirrored = paths * at::tensor({1.0F, -1.0F}).view({2, 1, 1});
+      const double error = error_along(paths), swapped = error_along(paths.flip(1));
+      better += error < 0.9 * error_along(mirrored) && error < 0.9 * swapped ? 1 : 0;
+      all += 1;
+    }
+  }
+  EXPECT_GE(better, all / 2);
 }
 
 // Two frames: errors 10 and 0 code values everywhere. Pooled: mse 50; mean of PSNRs with the exact one

@@ -42,5 +42,16 @@ TEST(Schedule, PlanFillsTheBudgetWithPhasesOfDifferentCost) {
   EXPECT_NEAR(remaining_seconds(phases, 75, n, per_pixel), 100, 1e-9);
 }
 
+// Motion-ETR: 1e-4 in the first two epochs, then 1e-4 / 800 less after each of 801.
+TEST(Schedule, EpochsFallByEqualSteps) {
+  const RateSchedule rate{.shape = RateShape::kEpochs, .span = 801 * 263, .epochs = 801};
+  EXPECT_EQ(rate.after_updates(0), 1.0);
+  EXPECT_EQ(rate.after_updates(2 * 263 - 1), 1.0);
+  EXPECT_NEAR(rate.after_updates(2 * 263), 1 - 1.0 / 800, 1e-12);
+  EXPECT_NEAR(rate.after_updates(3 * 263 - 1), 1 - 1.0 / 800, 1e-12);
+  EXPECT_NEAR(rate.after_updates(801 * 263 - 1), 1.0 / 800, 1e-12);
+  EXPECT_EQ(rate.after_updates(900 * 263), 0.0);
+}
+
 }  // namespace
 }  // namespace unblur

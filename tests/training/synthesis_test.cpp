@@ -12,6 +12,7 @@
 #include "preview.h"
 #include "render.h"
 #include "test_photos.h"
+#include "truth.h"
 #include "validation_set.h"
 
 namespace unblur {
@@ -146,6 +147,39 @@ TEST(Synthesis, FlowOfSteadyMotionFollowsTheTrajectory) {
   EXPECT_NEAR(std::sqrt(path_length / flow_length), 1, 0.35);
 }
 
+// Followed one by one, every counted surface is the front one at every instant, and no other one is.
+TEST(Synthesis, ShownSurfacesAreHiddenAtNoInstant) {
+  SynthesisOptions options = moving();
+  options.trajectory_points = 5;
+  options.min_duty = 0.9;
+  options.rolling_shutter = 0;
+  options.min_speed = 8;
+  int shown = 0, hidden = 0;
+  for (std::uint64_t index = 0; index < 6; ++index) {
+    const ClipPlan plan = draw_plan(options, photos(), 21, index);
+    const Clip clip = render_clip(plan, photos(), torch::kCPU, options.frames);
+    const auto textures = build_textures(plan, photos(), torch::kCPU);
+    Labels labels;
+    (void)render_frame(plan, textures, 1, {0.0}, &labels);
+    for (int y = 3; y < plan.height; y += 7) {
+      for (int x = 3; x < plan.width; x += 7) {
+        const int label = labels.layer[y][x].item<int>();
+        bool expected = labels.mixed[y][x].item<int>() == 0;
+        for (int n = 0; n < 5; ++n) {
+          const torch::Tensor moved = clip.trajectory[1][n];
+          const Point at{x + moved[0][y][x].item<double>(), y + moved[1][y][x].item<double>()};
+          const double time = plan.row_time(1, y, plan.duty[1] * (n / 4.0 - 0.5));
+          expected = expected && layer_at(plan, at, time) <= label;
+        }
+        EXPECT_EQ(clip.shown[1][0][y][x].item<float>() != 0, expected) << index << " " << x << " " << y;
+        (expected ? shown : hidden) += 1;
+      }
+    }
+  }
+  EXPECT_GT(shown, 500);
+  EXPECT_GT(hidden, 20);
+}
+
 TEST(Synthesis, NothingMovesNothingChanges) {
   SynthesisOptions options;
   options.width = options.height = 64;
@@ -272,6 +306,20 @@ TEST(Validation, ClipsFallIntoTheirBins) {
     EXPECT_EQ(plan.frames, kValidationFrames);
     EXPECT_EQ(plan.width, kValidationSide);
   }
+}
+
+TEST(Validation, CleanPathClipsMoveAsTheOthers) {
+  const ClipPlan noisy = path_validation_plan(photos(), 2, false),
+                 clean = path_validation_plan(photos(), 2, true);
+  EXPECT_EQ(noisy.bin(), 2);
+  EXPECT_EQ(clean.blur_length, noisy.blur_length);
+  EXPECT_EQ(clean.degradation.photon_gain, 0);
+  EXPECT_EQ(clean.degradation.jpeg_quality, 0);
+  EXPECT_EQ(clean.degradation.highlight, 1);
+  const Clip clip = path_validation_clip(clean, photos());
+  EXPECT_EQ(clip.gather.size(1), 15);
+  EXPECT_EQ(clip.shown.sizes(),
+            (std::vector<std::int64_t>{kPathFrames, 1, kValidationSide, kValidationSide}));
 }
 
 }  // namespace
