@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -14,24 +13,13 @@
 #include "schedule.h"
 #include "steps.h"
 #include "torch_graph.h"
+#include "training_case.h"
 
 namespace unblur::golden::pvdnet {
 namespace {
 
 // Bounds of the cases' README; relative ones are of the largest stored value.
 constexpr double kLossBound = 1e-3, kGradientBound = 1e-2, kExactBound = 1e-6;
-
-void compare_relative(Case& c, const std::string& name, const Tensor& got, double bound) {
-  if (!c.has(name)) return;
-  double largest = 0;
-  for (const float v : c.input(name).to_floats()) largest = std::max(largest, std::abs(double{v}));
-  c.compare(name, got, bound * largest);
-}
-
-Tensor row(const std::vector<double>& values) {
-  const std::vector<float> narrow(values.begin(), values.end());
-  return Tensor::from_floats({static_cast<std::int64_t>(narrow.size())}, narrow);
-}
 
 double config_number(const Case& c, const std::string& key) {
   const nlohmann::json value = c.config(key);
