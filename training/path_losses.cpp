@@ -3,7 +3,7 @@
 
 #include <ATen/ATen.h>
 
-#include "networks/exposure.h"
+#include "graph/exposure.h"
 
 namespace unblur {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Predicted paths during the exposure against the exact ones. `control` is a network's output [n,4,h,w] (or
-// [n,2,h,w] for "lin"): gather offsets (S.dy, S.dx, E.dy, E.dx) in full-resolution px (networks/exposure.h).
+// [n,2,h,w] for "lin"): gather offsets (S.dy, S.dx, E.dy, E.dx) in full-resolution px (graph/exposure.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -55,15 +55,7 @@ LevelSsim level_ssim(const at::Tensor& a, const at::Tensor& b) {
 }  // namespace
 
 at::Tensor reblurred(const at::Tensor& sharp, const at::Tensor& offsets) {
-  const op::Warp warp{.border = Border::kZero};
-  const std::int64_t points = offsets.size(1) / 2;
-  at::Tensor sum;
-  for (std::int64_t k = 0; k < points; ++k) {
-    const std::array operands{sharp, offsets.narrow(1, 2 * k, 2).flip(1)};
-    const at::Tensor tap = apply_op(warp, operands, {});
-    sum = sum.defined() ? sum + tap : tap;
-  }
-  return sum / static_cast<double>(points);
+  return apply_op(op::GatherMean{}, std::array{sharp, offsets}, {});
 }
 
 MultiScaleSsim multi_scale_ssim(const at::Tensor& first, const at::Tensor& second) {

@@ -40,6 +40,15 @@ std::set<std::string> parameters_for(const Graph& graph, const std::vector<std::
   return names;
 }
 
+/// Parameters that are stored and never trained: the ratios of Motion-ETR's deformable taps.
+std::set<std::string> fixed_parameters(const Graph& graph) {
+  std::set<std::string> names;
+  for (const Node& node : graph.nodes()) {
+    if (const auto* taps = std::get_if<op::MotionTaps>(&node.op)) names.insert(taps->ratio);
+  }
+  return names;
+}
+
 constexpr std::string_view kOffsetNetwork = "offset_net.";
 
 /// Parameters that may come alone: of the motion branch, or of the offset network within Motion-ETR's.
@@ -104,11 +113,13 @@ TrainedNetwork::TrainedNetwork(const std::string& network, std::uint64_t seed, d
 std::vector<TrainedParameter> TrainedNetwork::trained_parameters(UpdateRule rule, bool motion_only,
                                                                  double motion_rate) {
   const auto motion = parameters_for(graph_.graph(), motion_outputs(graph_.graph()));
+  const auto fixed = fixed_parameters(graph_.graph());
   std::set<std::string> last;
   for (const OutputSpec& o : graph_.graph().outputs()) find_last_layers(graph_.graph(), o.value, last);
   std::vector<TrainedParameter> trained;
   for (const auto& [name, value] : graph_.parameters()) {
-    const bool in_motion = motion.contains(name), frozen = in_motion && motion_rate == 0;
+    const bool in_motion = motion.contains(name);
+    const bool frozen = fixed.contains(name) || (in_motion && motion_rate == 0);
     value.requires_grad_(!frozen);
     if (frozen || (motion_only && !in_motion)) continue;
     // Beside the trunk the motion branch learns faster with AdamW: after 240 iterations alone its end-point

@@ -35,7 +35,7 @@ const std::vector<Kind>& kinds() {
       {"motion-etr", "decoder_offsets", Where::kExecutors, motion_etr::decoder_offsets},
       {"motion-etr", "deblur_net", Where::kExecutors, motion_etr::deblur_net},
       {"motion-etr", "motion_aware", Where::kExecutors, motion_etr::motion_aware},
-      {"motion-etr", "train_reblur", Where::kTorch, nullptr},
+      {"motion-etr", "train_reblur", Where::kTorch, UNBLUR_WITH_TRAINING(motion_etr::train_reblur)},
       {"motion-etr", "visualisation", Where::kCpu, motion_etr::visualisation},
       {"motion-etr", "metrics", Where::kCpu, motion_etr::metrics},
   };

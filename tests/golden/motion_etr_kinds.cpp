@@ -45,11 +45,6 @@ Tensor order_of(int points) {
   return row_of({order.begin(), order.end()});
 }
 
-MotionEtrConfig config_of(const Case& c) {
-  return {.mode = word(c.metadata("offset_mode"), "offset_mode"),
-          .points = whole_number(c.metadata("n_offset"), "n_offset")};
-}
-
 /// The fixed ratio of a decoder, "...decoder_lv2.ratio_3".
 Tensor ratio_of(const Case& c, const std::string& name) {
   const std::string marker = "decoder_lv";
@@ -71,6 +66,11 @@ double gain_of(const Case& c, const std::string& name) {
 }
 
 }  // namespace
+
+MotionEtrConfig config_of(const Case& c) {
+  return {.mode = word(c.metadata("offset_mode"), "offset_mode"),
+          .points = whole_number(c.metadata("n_offset"), "n_offset")};
+}
 
 Model filled(const Case& c, Graph graph, std::string_view own) {
   Model model{.graph = std::move(graph)};
@@ -180,7 +180,10 @@ void motion_aware(Case& c, Backend* backend) {
   c.compare("output", out.at("frame"), kPictureBound);
   c.compare("control", out.at("control"), kOffsetBound);
   c.compare("offsets", out.at("offsets"), kOffsetBound);
-  for (const std::string& name : c.names()) {  // of the backward pass
+#ifdef UNBLUR_GOLDEN_TRAINING
+  if (backend->device().api.starts_with("LibTorch")) return motion_aware_gradients(c);
+#endif
+  for (const std::string& name : c.names()) {  // of the backward pass: LibTorch's to compare
     if (name == "sharp" || name == "loss" || name.starts_with("grad")) (void)c.input(name);
   }
 }

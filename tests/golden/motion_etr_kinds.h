@@ -3,6 +3,7 @@
 #pragma once
 
 #include "golden.h"
+#include "networks/motion_etr.h"
 
 namespace unblur::golden::motion_etr {
 
@@ -21,7 +22,13 @@ void metrics(Case& c, Backend* backend);
 /// the case lack, or get from its metadata.
 [[nodiscard]] Model filled(const Case& c, Graph graph, std::string_view own = "");
 
+/// Mode and number of points of the metadata.
+[[nodiscard]] MotionEtrConfig config_of(const Case& c);
+
 // With LibTorch only.
+void train_reblur(Case& c, Backend* backend);
+/// Loss and gradients of the picture against "sharp", where the file holds it.
+void motion_aware_gradients(Case& c);
 /// Compares PREFIXgrad_x, grad_offset, grad_mask, grad_weight and grad_bias, as far as the file holds them,
 /// of the operator on `operands` with the stored PREFIXgrad_output.
 void deform_conv_gradients(Case& c, const std::string& prefix, const op::DeformConv2d& op,

@@ -180,6 +180,52 @@ TEST_F(RunTest, PathsStartFromTheMotionBranchOfAnotherNetwork) {
   EXPECT_EQ(shared, 18);
 }
 
+// Motion-ETR: the offset network by reblurring, then the deblurring network from its weights.
+TEST_F(RunTest, MotionEtrTrainsItsOffsetsThenThePicture) {
+  TrainConfig offsets = config("offsets");
+  offsets.network = "motion-etr-bilin";
+  offsets.start = Start::kXavier;
+  offsets.motion = {.share = 0, .iterations = 0};
+  offsets.data.reuse = 1;
+  offsets.joint.phases = {
+      {.share = 1, .batch = 2, .frames = 1, .crop = 176}};  // MS-SSIM halves it four times
+  offsets.joint.iterations = 2;
+  offsets.joint.half_from = 1;
+  offsets.joint.optimiser = {
+      .rule = UpdateRule::kAdamW, .adam_rate = 1e-4, .adam_beta2 = 0.999, .clip_norm = 0};
+  TrainConfig broken = offsets;
+  broken.directory = folder_ / "broken";
+  run(offsets);
+  run(broken, false, 1);
+  run(broken, true);
+  const TensorMap whole = weights_of(offsets.directory / "motion-etr-bilin.safetensors"),
+                  resumed = weights_of(broken.directory / "motion-etr-bilin.safetensors");
+  for (const auto& [name, value] : whole) EXPECT_EQ(value.to_floats(), resumed.at(name).to_floats()) << name;
+  const CsvTable log = log_of(offsets);
+  ASSERT_EQ(log.rows.size(), 2U);
+  for (const char* column : {"squared", "structure", "variation", "magnitude", "epe"})
+    EXPECT_GT(log.rows[1][log.column(column)], 0) << column;
+
+  TrainConfig pictures = offsets;
+  pictures.directory = folder_ / "pictures";
+  pictures.network = "motion-etr-deblur";
+  pictures.joint.phases = {{.share = 1, .batch = 1, .frames = 1, .crop = 64}};
+  pictures.joint.iterations = 1;
+  pictures.joint.loss = {.picture = PictureLoss::kSquared, .motion = 0, .temporal = 0};
+  const auto start = offsets.directory / "motion-etr-bilin.safetensors";
+  ASSERT_EQ(run_training(pictures, {.init = start, .generated_photos = true, .quiet = true}), 0);
+  const TensorMap trained = weights_of(pictures.directory / "motion-etr-deblur.safetensors");
+  double moved = 0;
+  for (const auto& [name, value] : whole) {
+    const auto now = trained.at("offset_net." + name).to_floats(), before = value.to_floats();
+    for (std::size_t i = 0; i < now.size(); ++i)
+      moved = std::max(moved, std::abs(double{now[i]} - before[i]));
+  }
+  EXPECT_GT(moved, 0);
+  EXPECT_LT(moved, 1.1e-4);  // one step of Adam from the offset network's weights
+  EXPECT_EQ(trained.at("deblur_net.decoder_lv2.ratio_3").to_floats(), std::vector<float>{0.08F});
+}
+
 TEST_F(RunTest, AFrozenMotionBranchKeepsItsWeights) {
   TrainConfig c = config("frozen");
   c.network = "pvdnet-slim";
