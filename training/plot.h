@@ -27,9 +27,9 @@ struct Panel {
 [[nodiscard]] std::string plot_svg(const CsvTable& table, const std::string& x, double x_scale,
                                    const std::string& x_label, const std::vector<Panel>& panels);
 
-/// What suits a log of this program: gains per bin over minutes of validation.csv; the losses of picture and
-/// motion, end-point error against that of zero motion, and the gain of the batches, of train.csv, each the mean of the last 50th of
-/// all rows (at least 50).
+/// What suits a log of this program: gains per bin over minutes of validation.csv; of train.csv a panel for
+/// each of the losses, end-point errors and gains that the run logged, each value the mean of the last 50th
+/// of all rows (at least 50).
 [[nodiscard]] std::string plot_log(const CsvTable& table);
 
 }  // namespace unblur
