@@ -152,12 +152,10 @@ class ReachTracer {
         const Range r = wanted[i];
         reach.touches_border |= r.begin == 0 || r.end == size_;
         reach.pixels = std::max({reach.pixels, centre - r.begin, r.end - 1 - centre});
-      } else if (std::holds_alternative<op::State>(node.op)) {
-        reach.unbounded = true;
-      } else if (std::holds_alternative<op::Part>(node.op)) {
-        reach.unbounded = true;  // where the seams lie depends on the size of the frame
       } else {
-        reach.unbounded |= !pull(node, i, axis, wanted);
+        // Where the seams of parts lie depends on the size of the frame.
+        reach.unbounded |= std::holds_alternative<op::State>(node.op) ||
+                           std::holds_alternative<op::Part>(node.op) || !pull(node, i, axis, wanted);
       }
       if (reach.unbounded) return reach;
     }

@@ -147,7 +147,8 @@ void decoder_offsets(Case& c, Backend* backend) {
   for (std::size_t i = 0; i < rows.f32().size(); ++i) {
     const std::size_t plane = i / (h * w), pixel = i % (h * w), n = plane / kTaps, k = plane % kTaps;
     const std::size_t at = (n * 2 * kTaps + 2 * k) * h * w + pixel;  // read as pairs
-    rows.f32()[i] = static_cast<float>(pixel / w + k / 3) - 1 + offset[at];
+    const std::size_t row = pixel / w + k / 3;
+    rows.f32()[i] = static_cast<float>(row) - 1 + offset[at];
     columns.f32()[i] = static_cast<float>(pixel % w + k % 3) - 1 + offset[at + h * w];
   }
   c.compare("sample_y", rows, kBound);
