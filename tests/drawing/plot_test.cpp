@@ -38,10 +38,11 @@ std::int64_t start_dots(const Drawing& drawing) {
 }
 
 TEST(TimeColours, GetLighterWithTime) {
-  for (float t = -1; t < 0.99F; t += 0.05F)
-    EXPECT_LT(lightness(time_colour(t)), lightness(time_colour(t + 0.05F)));
-  for (float s = 0; s < 0.99F; s += 0.05F)
-    EXPECT_LT(lightness(length_colour(s)), lightness(length_colour(s + 0.05F)));
+  constexpr float kStep = 0.05F;
+  const auto at = [](int i) { return kStep * static_cast<float>(i); };
+  for (int i = -20; i < 20; ++i) EXPECT_LT(lightness(time_colour(at(i))), lightness(time_colour(at(i + 1))));
+  for (int i = 0; i < 20; ++i)
+    EXPECT_LT(lightness(length_colour(at(i))), lightness(length_colour(at(i + 1))));
 }
 
 /// Colours as people with one kind of cone missing see them (Machado, Oliveira, Fernandes 2009, severity 1).
