@@ -147,7 +147,7 @@ TrajectoryRequest::Kind TrajectoryRequest::kind_of(const std::string& output) co
 }
 
 std::string TrajectoryRequest::default_name(const std::string& input, const StreamInfo& info) const {
-  const std::string like_input = default_output(input, "trajectories");
+  std::string like_input = default_output(input, "trajectories");
   std::string format = arguments_.format;
   if (format.empty() && info.kind == "picture") format = arguments_.extract > 0 ? "mp4" : "png";
   if (format.empty()) return like_input;
@@ -161,7 +161,7 @@ std::string TrajectoryRequest::default_name(const std::string& input, const Stre
 std::string TrajectoryRequest::output_for(const std::string& input, const StreamInfo& info,
                                           bool several) const {
   if (!several && !arguments_.output.empty()) return arguments_.output;
-  const std::string name = default_name(input, info);
+  std::string name = default_name(input, info);
   if (arguments_.output.empty()) return name;
   if (arguments_.output == "-") throw UsageError("-o - takes one input at a time");
   fs::create_directories(arguments_.output);
