@@ -147,7 +147,7 @@ NamedOutput TorchSession::download(const std::string& name, const torch::Tensor&
 TorchStep TorchSession::run(const TorchTensors& inputs, std::vector<NodeTime>* times) const {
   TorchWanted wanted = net_.everything();
   wanted.outputs = options_.named_outputs;
-  wanted.outputs.emplace_back("frame");
+  if (model_->graph.has_output("frame")) wanted.outputs.emplace_back("frame");
   if (times != nullptr) {
     wanted.observe = [&, start = Clock::now()](Value v, const torch::Tensor&) mutable {
       times->push_back({model_->graph.node(v).name, "LibTorch", ms_since(start)});
@@ -181,13 +181,18 @@ void TorchSession::submit(std::span<const Frame* const> window) {
   try {
     TorchStep step = run(inputs, options_.time_nodes ? &result.times : nullptr);
     const ModelInfo& info = model_->info;
-    const torch::Tensor unit =
-        (step.outputs.at("frame") - info.range_low) / (info.range_high - info.range_low);
-    const NamedOutput restored = download("frame", unit);
-    check_output(original, restored.values);
-    result.frame = apply_correction(current, original, restored.values, options_.strength);
+    if (const auto frame = step.outputs.find("frame"); frame != step.outputs.end()) {
+      const torch::Tensor unit = (frame->second - info.range_low) / (info.range_high - info.range_low);
+      const NamedOutput restored = download("frame", unit);
+      check_output(original, restored.values);
+      result.frame = apply_correction(current, original, restored.values, options_.strength);
+    } else {
+      result.frame = current;
+    }
     for (const std::string& name : options_.named_outputs) {
       result.outputs.push_back(download(name, step.outputs.at(name)));  // in the model's range
+      if (!extremes(result.outputs.back().values).finite)
+        throw ProcessingError(fmt::format("output \"{}\" holds values that are not finite numbers", name));
     }
     states_ = std::move(step.states);  // kept as they were if anything above failed
   } catch (const c10::Error& e) {

@@ -7,6 +7,7 @@
 
 #include "graph/error.h"
 #include "graph/executor.h"
+#include "graph/shorthand.h"
 #include "networks/networks.h"
 
 namespace unblur {
@@ -89,6 +90,24 @@ TEST_F(TorchBackendTest, ABadFrameIsAnErrorAndKeepsTheStates) {
   const Frame* window[] = {&frame};
   EXPECT_THROW(session->submit(window), ProcessingError);
   EXPECT_EQ(session->in_flight(), 0);
+}
+
+TEST_F(TorchBackendTest, WithoutAPictureTheFrameComesBackBesideTheOutputs) {
+  auto model = std::make_shared<Model>();
+  const Value input = model->graph.add("frame", op::Input{.name = "frame"});
+  model->graph.set_output("control", add_conv(model->graph, "control", input, 4, 1));
+  model->parameters["control.weight"] = Tensor(DType::kF32, {4, 3, 1, 1});
+  model->parameters["control.bias"] = Tensor::from_floats({4}, std::vector<float>{1, 2, 3, 4});
+  options.named_outputs = {"control"};
+  const Frame frame = random_frame(options.format, 11);
+  const Result result = run(*backend().bind(model, options), frame);
+  EXPECT_EQ(result.frame.data, frame.data);
+  EXPECT_EQ(result.outputs.at(0).shape, (Shape{4, kHeight, kWidth}));
+  EXPECT_EQ(result.outputs.at(0).values.back(), 4);
+  model->parameters.at("control.bias").f32()[0] = std::numeric_limits<float>::quiet_NaN();
+  const auto broken = backend().bind(model, options);
+  const Frame* window[] = {&frame};
+  EXPECT_THROW(broken->submit(window), ProcessingError);
 }
 
 TEST_F(TorchBackendTest, WrongUseIsRefused) {
