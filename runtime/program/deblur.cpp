@@ -54,11 +54,7 @@ class Deblur {
     const std::atomic<int>& stop = catch_signals();
     const fs::path model_file = find_model(settings_.text("model"));
     model_id_ = fingerprint(model_file);
-    model_ = std::make_shared<Model>(read_model(model_file));
-    if (model_->info.task != "deblur") {
-      throw ModelError(
-          fmt::format("{}: a model for '{}', not for deblurring", model_file.string(), model_->info.task));
-    }
+    model_ = read_model_for(model_file, "deblur");
     context_.report["model"] = model_file.string();
     backend_ = open_backend(context_, settings_);
     context_.report["files"] = nlohmann::json::array();
@@ -121,27 +117,13 @@ class Deblur {
   }
 
   [[nodiscard]] OutputOptions output_options(const std::string& input) const {
-    OutputOptions o;
-    o.codec = settings_.text("codec");
-    o.pix_fmt = settings_.text("pix-fmt");
-    o.crf = settings_.integer("crf", -1, 63);
+    OutputOptions o = common_options(settings_, arguments_.selection, input);
     o.overwrite = arguments_.yes;
     o.resume = arguments_.resume;
     o.skip_existing = arguments_.skip_existing;
-    o.cut_start = !arguments_.selection.start.empty();
-    o.cut_end = arguments_.selection.frames >= 0;
-    std::error_code ignored;
-    const auto size = fs::is_regular_file(input, ignored) ? fs::file_size(input, ignored) : 0;
-    o.settings = {{"input", fs::absolute(input).string()},
-                  {"input bytes", std::to_string(size)},
-                  {"model", model_id_},
-                  {"device", backend_->device().name},
-                  {"strength", settings_.text("strength")},
-                  {"precision", settings_.text("precision")},
-                  {"memory-limit", settings_.text("memory-limit")},
-                  {"scene-cut", settings_.text("scene-cut")},
-                  {"start", arguments_.selection.start},
-                  {"frames", std::to_string(arguments_.selection.frames)}};
+    o.settings["model"] = model_id_;
+    o.settings["device"] = backend_->device().name;
+    o.settings["strength"] = settings_.text("strength");
     return o;
   }
 

@@ -46,6 +46,14 @@ fs::path find_model(const std::string& model) {
   throw ModelError(fmt::format("model '{}' is neither a file nor installed (looked in {})", model, looked));
 }
 
+std::shared_ptr<const Model> read_model_for(const std::filesystem::path& file, const std::string& task) {
+  auto model = std::make_shared<Model>(read_model(file));
+  if (model->info.task != task)
+    throw ModelError(
+        fmt::format("{}: a model for '{}', not for '{}'", file.string(), model->info.task, task));
+  return model;
+}
+
 std::optional<fs::path> find_sibling(const std::string& name) {
   const auto usable = [](const fs::path& p) { return ::access(p.c_str(), X_OK) == 0; };
   if (const fs::path beside = program_folder() / name; usable(beside)) return beside;

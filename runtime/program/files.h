@@ -3,9 +3,12 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "graph/model.h"
 
 namespace unblur {
 
@@ -18,6 +21,10 @@ namespace unblur {
 /// A model by file name, or by the name of an installed one ("unblur-rt"). Throws ModelError that lists the
 /// places looked at.
 [[nodiscard]] std::filesystem::path find_model(const std::string& model);
+
+/// The model in a file found so. Throws ModelError where it is for another task.
+[[nodiscard]] std::shared_ptr<const Model> read_model_for(const std::filesystem::path& file,
+                                                          const std::string& task);
 
 /// A sibling program ("unblur-train") beside this one or in PATH.
 [[nodiscard]] std::optional<std::filesystem::path> find_sibling(const std::string& name);

@@ -7,9 +7,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 #include "graph/error.h"
-#include "program/endpoints.h"
 
 namespace unblur {
 namespace {
@@ -77,6 +77,26 @@ CameraOptions camera_options(const Selection& selection, const std::vector<std::
     throw UsageError(fmt::format("--size '{}': expected WIDTHxHEIGHT, as in 1280x720", selection.size));
   }
   return camera;
+}
+
+OutputOptions common_options(const Settings& settings, const Selection& selection, const std::string& input) {
+  OutputOptions o;
+  o.codec = settings.text("codec");
+  o.pix_fmt = settings.text("pix-fmt");
+  o.crf = settings.integer("crf", -1, 63);
+  o.cut_start = !selection.start.empty();
+  o.cut_end = selection.frames >= 0;
+  std::error_code ignored;
+  const auto size =
+      std::filesystem::is_regular_file(input, ignored) ? std::filesystem::file_size(input, ignored) : 0;
+  o.settings = {{"input", std::filesystem::absolute(input).string()},
+                {"input bytes", std::to_string(size)},
+                {"precision", settings.text("precision")},
+                {"memory-limit", settings.text("memory-limit")},
+                {"scene-cut", settings.text("scene-cut")},
+                {"start", selection.start},
+                {"frames", std::to_string(selection.frames)}};
+  return o;
 }
 
 }  // namespace unblur

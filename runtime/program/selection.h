@@ -10,6 +10,8 @@
 
 #include "media/camera_device.h"
 #include "pipeline/deblur.h"
+#include "program/endpoints.h"
+#include "program/settings.h"
 
 namespace unblur {
 
@@ -30,5 +32,10 @@ void apply_range(const Selection& selection, DeblurOptions& options);
 /// The camera's mode. Throws UsageError where one is asked for and an input is no camera.
 [[nodiscard]] CameraOptions camera_options(const Selection& selection,
                                            const std::vector<std::string>& inputs);
+
+/// What verbs that write videos share: encoder, cuts, and the settings that a resumed run must have in common
+/// with the interrupted one.
+[[nodiscard]] OutputOptions common_options(const Settings& settings, const Selection& selection,
+                                           const std::string& input);
 
 }  // namespace unblur

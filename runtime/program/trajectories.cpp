@@ -25,14 +25,6 @@ namespace fs = std::filesystem;
 
 constexpr float kLiveScale = 32;  ///< px; where frames cannot be looked at beforehand
 
-std::shared_ptr<const Model> read_model_for(const fs::path& file, const std::string& task) {
-  auto model = std::make_shared<Model>(read_model(file));
-  if (model->info.task != task)
-    throw ModelError(
-        fmt::format("{}: a model for '{}', not for '{}'", file.string(), model->info.task, task));
-  return model;
-}
-
 nlohmann::json blur_json(const BlurStatistics& s, bool directed) {
   const std::optional<double> direction = s.main_direction();
   return {{"median_px", s.percentile(0.5)},
@@ -141,29 +133,15 @@ class Trajectories {
   }
 
   [[nodiscard]] OutputOptions output_options(const std::string& input, float scale) const {
-    OutputOptions o;
-    o.codec = settings_.text("codec");
-    o.pix_fmt = settings_.text("pix-fmt");
-    o.crf = settings_.integer("crf", -1, 63);
+    OutputOptions o = common_options(settings_, arguments_.selection, input);
     o.overwrite = arguments_.yes;
     o.resume = arguments_.resume;
-    o.cut_start = !arguments_.selection.start.empty();
-    o.cut_end = arguments_.selection.frames >= 0;
-    std::error_code ignored;
-    const auto size = fs::is_regular_file(input, ignored) ? fs::file_size(input, ignored) : 0;
-    o.settings = {{"input", fs::absolute(input).string()},
-                  {"input bytes", std::to_string(size)},
-                  {"model", model_id_},
-                  {"device", backend_->device().name},
-                  {"precision", settings_.text("precision")},
-                  {"memory-limit", settings_.text("memory-limit")},
-                  {"scene-cut", settings_.text("scene-cut")},
-                  {"style", arguments_.style},
-                  {"grid", std::to_string(arguments_.grid)},
-                  {"background", arguments_.background},
-                  {"max-length", std::to_string(scale)},
-                  {"start", arguments_.selection.start},
-                  {"frames", std::to_string(arguments_.selection.frames)}};
+    o.settings["model"] = model_id_;
+    o.settings["device"] = backend_->device().name;
+    o.settings["style"] = arguments_.style;
+    o.settings["grid"] = std::to_string(arguments_.grid);
+    o.settings["background"] = arguments_.background;
+    o.settings["max-length"] = std::to_string(scale);
     return o;
   }
 
