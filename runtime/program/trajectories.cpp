@@ -101,7 +101,10 @@ class Trajectories {
       print_line("unblur: interrupted before anything was drawn");
       return;
     }
-    TrajectorySink sink(*model_->info.trajectory, paired_ != nullptr);
+    TrajectoryInfo info = *model_->info.trajectory;
+    // A lone picture is its own previous frame, which says nothing about what came first.
+    if (source->info().kind == "picture" && !model_->graph.states().empty()) info.directed = false;
+    TrajectorySink sink(info, paired_ != nullptr);
     const std::vector<std::string> names =
         request_.add_outputs(sink, output, *source, scale, output_options(input, scale));
     if (const auto resumed = sink.resume_point().frames; resumed > 0)
@@ -116,7 +119,7 @@ class Trajectories {
       };
       report = deblur(*source, sink, paired_ ? *paired_ : *backend_, model_, options_, hooks);
     }
-    conclude(input, names, scale, sink, report);
+    conclude(input, names, scale, sink, info.directed, report);
   }
 
   /// The full scale of a clip is one number: colours mean the same in every frame.
@@ -146,9 +149,8 @@ class Trajectories {
   }
 
   void conclude(const std::string& input, const std::vector<std::string>& names, float scale,
-                const TrajectorySink& sink, const DeblurReport& report) {
+                const TrajectorySink& sink, bool directed, const DeblurReport& report) {
     const BlurStatistics& blur = sink.statistics();
-    const bool directed = model_->info.trajectory->directed;
     nlohmann::json file = report_json(report);
     file["input"] = input;
     file["outputs"] = names;

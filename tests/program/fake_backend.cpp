@@ -131,13 +131,16 @@ std::shared_ptr<const Model> make_fake_model() {
   return model;
 }
 
-std::shared_ptr<const Model> make_fake_trajectory_model(bool directed) {
+std::shared_ptr<const Model> make_fake_trajectory_model(std::string_view kind) {
   auto model = std::make_shared<Model>();
   model->info.name = "fake-trajectory";
   model->info.task = "trajectory";
-  model->info.trajectory = TrajectoryInfo{.mode = "quad", .points = 15, .directed = directed};
+  model->info.trajectory = TrajectoryInfo{.mode = "quad", .points = 15, .directed = kind != "undirected"};
   const Value in = model->graph.add("input", op::Input{"frame", 3, 0});
-  const Value wide = model->graph.add("wide", op::Concat{}, {in, in});
+  const bool recurrent = kind == "recurrent";
+  const Value before = recurrent ? model->graph.add_state("before", 3) : in;
+  if (recurrent) model->graph.set_state("before", in, in);
+  const Value wide = model->graph.add("wide", op::Concat{}, {in, before});
   model->graph.set_output("control", model->graph.add("control", op::Slice{0, 4}, {wide}));
   return model;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <string_view>
 
 #include "graph/executor.h"
 
@@ -31,8 +32,9 @@ struct FakeLog {
 
 /// A model that the fake accepts: one state, output = input.
 [[nodiscard]] std::shared_ptr<const Model> make_fake_model();
-/// A trajectory model that the fake accepts.
-[[nodiscard]] std::shared_ptr<const Model> make_fake_trajectory_model(bool directed);
+/// A trajectory model that the fake accepts: "directed", "undirected", or "recurrent" (directed, from frame
+/// and previous frame).
+[[nodiscard]] std::shared_ptr<const Model> make_fake_trajectory_model(std::string_view kind);
 
 /// Control channels [4,h,w] (S.dy, S.dx, E.dy, E.dx) of that motion. Content moves by minus the gather
 /// offset.

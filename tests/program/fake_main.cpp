@@ -2,7 +2,7 @@
 // The program with the fake backend, so that everything but the network can be tested without Vulkan.
 // UNBLUR_FAKE: words of add=N, recurrent, stateless, delay=MS, fail=N, none (no device), dx=PX, dy=PX,
 // turn=RADIANS (motion of the trajectories).
-//   unblur-fake --write-fake-model FILE | --write-fake-directed FILE | --write-fake-undirected FILE
+//   unblur-fake --write-fake-model FILE | --write-fake-KIND FILE (directed, undirected, recurrent)
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -48,10 +48,9 @@ int main(int argc, char** argv) {
     unblur::write_model(argv[2], *unblur::test::make_fake_model());
     return 0;
   }
-  for (const bool directed : {true, false}) {
-    if (argc == 3 &&
-        std::strcmp(argv[1], directed ? "--write-fake-directed" : "--write-fake-undirected") == 0) {
-      unblur::write_model(argv[2], *unblur::test::make_fake_trajectory_model(directed));
+  for (const char* kind : {"directed", "undirected", "recurrent"}) {
+    if (argc == 3 && std::string("--write-fake-") + kind == argv[1]) {
+      unblur::write_model(argv[2], *unblur::test::make_fake_trajectory_model(kind));
       return 0;
     }
   }

@@ -23,8 +23,8 @@ namespace fs = std::filesystem;
 class TrajectoriesVerb : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_EQ(box.run({UNBLUR_PROGRAM, "--write-fake-directed", "paths.safetensors"}).code, 0);
-    ASSERT_EQ(box.run({UNBLUR_PROGRAM, "--write-fake-undirected", "still.safetensors"}).code, 0);
+    for (const std::string kind : {"directed", "undirected", "recurrent"})
+      ASSERT_EQ(box.run({UNBLUR_PROGRAM, "--write-fake-" + kind, kind + ".safetensors"}).code, 0);
     FrameFormat format;
     format.width = 160, format.height = 120;
     Frame picture(format);
@@ -36,7 +36,7 @@ class TrajectoriesVerb : public testing::Test {
                const std::string& in = {}) const {
     words.insert(words.begin(), "trajectories");
     return box.unblur(
-        words, {{"UNBLUR_FAKE", fake}, {"UNBLUR_TRAJECTORY_MODEL", (box / "paths.safetensors").string()}},
+        words, {{"UNBLUR_FAKE", fake}, {"UNBLUR_TRAJECTORY_MODEL", (box / "directed.safetensors").string()}},
         in);
   }
   void make_clip(const std::string& name, const std::string& more = {}) const {
@@ -77,9 +77,9 @@ TEST_F(TrajectoriesVerb, DrawsEveryStyleOfAPicture) {
 
 TEST_F(TrajectoriesVerb, OptionsChangeThePicture) {
   ASSERT_EQ(draw({"in.png", "-o", "plain.png", "--style", "quiver"}).code, 0);
-  const std::vector<std::vector<std::string>> cases{{"--grid", "12"},          {"--max-length", "60"},
-                                                    {"--background", "grey"},  {"--background", "none"},
-                                                    {"--background", "sharp"}, {"-m", "still.safetensors"}};
+  const std::vector<std::vector<std::string>> cases{
+      {"--grid", "12"},         {"--max-length", "60"},    {"--background", "grey"},
+      {"--background", "none"}, {"--background", "sharp"}, {"-m", "undirected.safetensors"}};
   for (std::vector<std::string> words : cases) {
     const std::string what = words[0] + words[1];
     words.insert(words.end(), {"in.png", "-y", "-o", "other.png", "--style", "quiver"});
@@ -130,7 +130,7 @@ TEST_F(TrajectoriesVerb, MistakesEndWithTheirCode) {
   EXPECT_EQ(draw({"absent.png"}).code, 4);
   EXPECT_EQ(draw({"in.png", "-m", "absent"}).code, 5);
   EXPECT_EQ(draw({"in.png", "-m", "fake.safetensors"}).code, 5) << "a deblurring model";
-  EXPECT_EQ(draw({"in.png", "--extract", "3", "--sharp", "paths.safetensors"}).code, 5)
+  EXPECT_EQ(draw({"in.png", "--extract", "3", "--sharp", "directed.safetensors"}).code, 5)
       << "a trajectory model";
   EXPECT_EQ(draw({"in.png"}, "none").code, 3);
   EXPECT_EQ(draw({"in.png"}, "fail=0").code, 1);
@@ -149,10 +149,19 @@ TEST_F(TrajectoriesVerb, JsonTellsBlurAndDirection) {
   EXPECT_EQ(file.at("blur").at("directed"), true);
   EXPECT_EQ(file.at("max_length_px"), 30.0) << "auto: the next round number";
   EXPECT_EQ(file.at("outputs").at(0), "in.trajectories.png");
-  const Outcome still = draw({"in.png", "--json", "--null", "-m", "still.safetensors"}, "dx=-24 dy=0");
+  const Outcome still = draw({"in.png", "--json", "--null", "-m", "undirected.safetensors"}, "dx=-24 dy=0");
   const auto blur = nlohmann::json::parse(still.out).at("files").at(0).at("blur");
   EXPECT_EQ(blur.at("directed"), false);
   EXPECT_NEAR(blur.at("main_direction_degrees").get<double>(), 0, 0.1) << "an axis";
+}
+
+TEST_F(TrajectoriesVerb, APictureThatIsItsOwnPredecessorHasNoDirection) {
+  make_clip("in.mkv");
+  for (const auto& [input, directed] : {std::pair{"in.png", false}, std::pair{"in.mkv", true}}) {
+    const Outcome o = draw({input, "--json", "--null", "-m", "recurrent.safetensors"});
+    ASSERT_EQ(o.code, 0) << o.err;
+    EXPECT_EQ(nlohmann::json::parse(o.out).at("files").at(0).at("blur").at("directed"), directed) << input;
+  }
 }
 
 TEST_F(TrajectoriesVerb, NumbersAreContentMotion) {
@@ -251,7 +260,7 @@ TEST_F(TrajectoriesVerb, GoesOnAfterAKill) {
   if (!have_ffmpeg()) GTEST_SKIP() << "the ffmpeg tool is not installed";
   ffmpeg(box, "-f lavfi -i testsrc=s=96x64:r=25:d=8 -c:v ffv1 in.mkv");
   const Process::Environment env{{"UNBLUR_FAKE", "dx=9 delay=5"},
-                                 {"UNBLUR_TRAJECTORY_MODEL", (box / "paths.safetensors").string()}};
+                                 {"UNBLUR_TRAJECTORY_MODEL", (box / "directed.safetensors").string()}};
   const std::vector<std::string> words{"trajectories", "in.mkv", "-o", "out.mkv", "--style", "quiver"};
   ASSERT_EQ(box.unblur({"trajectories", "in.mkv", "-o", "whole.mkv", "--style", "quiver"}, env).code, 0);
   Process process(box.folder(), box.unblur_command(words), box.environment(env));
