@@ -2,35 +2,24 @@
 #include "torch_backend.h"
 
 #include <ATen/Context.h>
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 
 #include <algorithm>
 
 #include "graph/error.h"
+#include "torch_device.h"
 #include "torch_session.h"
 
 namespace unblur {
 namespace {
-
-/// Loading libtorch_cuda is what makes CUDA appear; the library of a CPU-only wheel lacks it or its drivers.
-void load_cuda() {
-  static const std::string reason = [] {
-    if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr) return std::string();
-    const char* text = dlerror();
-    return std::string(text != nullptr ? text : "unknown reason");
-  }();
-  if (!reason.empty()) throw DeviceError("LibTorch has no CUDA here: " + reason);
-  if (!at::hasCUDA()) throw DeviceError("LibTorch finds no CUDA device; use torch:cpu");
-}
 
 at::Device parse_device(const std::string& name) {
   if (name == "cpu") return at::kCPU;
   if (name == "cuda" ||
       (name.starts_with("cuda:") && name.size() > 5 && name.size() < 8 &&
        std::all_of(name.begin() + 5, name.end(), [](char c) { return c >= '0' && c <= '9'; }))) {
-    load_cuda();
+    if (!load_cuda().empty()) throw DeviceError(load_cuda() + "; use torch:cpu");
     const at::Device device(name);
     const int count = static_cast<int>(at::detail::getCUDAHooks().deviceCount());
     if (device.has_index() && device.index() >= count) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One overload per operator, in the order of graph/ops.h; the operators that sample or match are in
-// torch_sampling.cpp. Attributes are checked when a graph is built, so nothing is checked again here.
+// torch_sampling.cpp. Attributes are checked when a graph is built; operands here only where kernels of ours
+// take their pointers.
 #include "torch_ops.h"
 
 #include <ATen/ATen.h>
@@ -10,6 +11,8 @@
 #include "graph/error.h"
 #include "graph/exposure.h"
 #include "graph/op_registry.h"
+#include "torch_checks.h"
+#include "torch_device.h"
 #include "torch_fast.h"
 #include "torch_sampling.h"
 
@@ -82,6 +85,9 @@ struct Apply {
     const Tensor& weight = parameter(parameters, o.weight);
     const std::optional<Tensor> bias = optional_parameter(parameters, o.bias);
     const std::optional<Tensor> mask = in.size() > 2 ? std::optional(in[2]) : std::nullopt;
+    check::deform_conv(o, in[0], offset, mask, weight, bias);
+    if (const auto* device = device_operators(in[0]))
+      return device->deform_conv(o, in[0], offset, mask, weight, bias);
     if (const auto out = fast::deform_conv(o, in[0], offset, mask, weight, bias)) return *out;
     return sample::deform_conv(o, in[0], offset, mask, weight, bias);
   }
@@ -111,6 +117,9 @@ struct Apply {
 
   Tensor operator()(const op::Warp& o) const {
     const Tensor flow = widened(in[1]) * o.flow_scale;
+    check::warp(in[0], flow);
+    if (const auto* device = device_operators(in[0]))
+      return device->warp(in[0], flow, o.border == Border::kZero);
     if (const auto out = fast::warp(in[0], flow, o.border == Border::kZero)) return *out;
     return sample::warp(in[0], flow, o.border == Border::kZero);
   }
@@ -122,6 +131,9 @@ struct Apply {
   }
 
   Tensor operator()(const op::Correlation& o) const {
+    check::correlation(in[0], in[1], o.radius, o.stride);
+    if (const auto* device = device_operators(in[0]))
+      return device->correlation(in[0], in[1], o.radius, o.stride, o.mean);
     // Positions and displacements are multiples of the stride, so that the pixels between them play no part.
     const auto thinned = [&](const Tensor& x) {
       return x.slice(2, 0, std::nullopt, o.stride).slice(3, 0, std::nullopt, o.stride);
@@ -131,6 +143,9 @@ struct Apply {
   }
 
   Tensor operator()(const op::PixelVolume& o) const {
+    check::pixel_volume(in[0], in[1], in[2], o.radius);
+    if (const auto* device = device_operators(in[0]))
+      return device->pixel_volume(in[0], in[1], widened(in[2]), o.radius, o.outside);
     return sample::pixel_volume(in[0], in[1], widened(in[2]), o.radius, o.outside);
   }
 

