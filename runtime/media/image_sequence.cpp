@@ -106,17 +106,23 @@ PictureSource::PictureSource(const fs::path& path) {
   info_.name = path.string();
   info_.kind = folder ? "folder" : "picture";
   info_.codec = files_.front().extension().string().substr(1);
-  info_.format = first_.format;
+  info_.format = first_->format;
   info_.frames = static_cast<std::int64_t>(files_.size());
 }
 
 bool PictureSource::read(TimedFrame& out) {
   if (next_ >= files_.size()) return false;
-  out.frame = next_ == 0 ? std::move(first_) : read_image(files_[next_]).frame;
+  out.frame = next_ == 0 && first_ ? std::move(*first_) : read_image(files_[next_]).frame;
+  first_.reset();
   out.name = files_[next_].filename().string();
   out.index = out.pts = static_cast<std::int64_t>(next_++);
   out.duration = 1;
   return true;
+}
+
+void PictureSource::seek(std::int64_t index) {
+  if (index < 0) throw UsageError(fmt::format("{}: there is no frame {}", info_.name, index));
+  next_ = static_cast<std::size_t>(index);
 }
 
 bool is_pattern(const std::string& path) { return find_placeholder(path).at != std::string::npos; }

@@ -4,9 +4,10 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
-#include "media/frame_io.h"
+#include "media/seekable.h"
 
 namespace unblur {
 
@@ -16,17 +17,18 @@ namespace unblur {
 /// The pictures (PNG, JPEG) of a folder in natural order. Throws InputError if there are none.
 [[nodiscard]] std::vector<std::filesystem::path> pictures_in(const std::filesystem::path& folder);
 
-class PictureSource : public FrameSource {
+class PictureSource : public SeekableSource {
  public:
   /// `path`: a picture or a folder of pictures. Throws InputError.
   explicit PictureSource(const std::filesystem::path& path);
   [[nodiscard]] const StreamInfo& info() const override { return info_; }
   bool read(TimedFrame& out) override;
+  void seek(std::int64_t index) override;
 
  private:
   std::vector<std::filesystem::path> files_;
   StreamInfo info_;
-  Frame first_;
+  std::optional<Frame> first_;  ///< read at opening, until it is delivered
   std::size_t next_ = 0;
 };
 

@@ -11,6 +11,7 @@ extern "C" {
 #include <spdlog/spdlog.h>
 
 #include <cmath>
+#include <utility>
 
 #include "graph/error.h"
 #include "media/ffmpeg/video.h"
@@ -187,16 +188,8 @@ bool VideoReader::decode(AVFrame& picture) {
   }
 }
 
-void VideoReader::deliver(const AVFrame& picture, TimedFrame& out) {
-  if (picture.width != info_.format.width || picture.height != info_.format.height ||
-      picture.format != pixel_format_) {
-    throw InputError(
-        fmt::format("{}: frame {} changes from {}x{} to {}x{} or to another pixel format; split the "
-                    "file there",
-                    path_, next_, info_.format.width, info_.format.height, picture.width, picture.height));
-  }
-  out.frame.format = info_.format;
-  converter_.to_frame(picture, out.frame);
+/// Place in time of the next frame.
+void VideoReader::stamp(const AVFrame& picture, TimedFrame& out) {
   out.index = next_++;
   out.duration = picture.pkt_duration;
   const double spacing =
@@ -211,6 +204,19 @@ void VideoReader::deliver(const AVFrame& picture, TimedFrame& out) {
   last_pts_ = out.pts;
   last_duration_ = step;
   out.name.clear();
+}
+
+void VideoReader::deliver(const AVFrame& picture, TimedFrame& out) {
+  if (picture.width != info_.format.width || picture.height != info_.format.height ||
+      picture.format != pixel_format_) {
+    throw InputError(
+        fmt::format("{}: frame {} changes from {}x{} to {}x{} or to another pixel format; split the "
+                    "file there",
+                    path_, next_, info_.format.width, info_.format.height, picture.width, picture.height));
+  }
+  out.frame.format = info_.format;
+  converter_.to_frame(picture, out.frame);
+  stamp(picture, out);
 }
 
 /// Some containers lose their tail without an error: they said how long the stream is, so look.
@@ -235,6 +241,10 @@ bool VideoReader::read(TimedFrame& out) {
   if (first_pending_) {
     first_pending_ = false;
     deliver(*first_, out);
+    return true;
+  }
+  if (std::exchange(picture_pending_, false)) {
+    deliver(*picture_, out);
     return true;
   }
   if (!decode(*picture_)) {

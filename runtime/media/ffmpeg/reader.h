@@ -2,16 +2,22 @@
 // Decoder of one video stream. Internal to media/ffmpeg; programs use `open_video`.
 #pragma once
 
+#include <vector>
+
 #include "media/ffmpeg/handles.h"
 #include "media/ffmpeg/pixels.h"
+#include "media/seekable.h"
 
 namespace unblur::ff {
 
-class VideoReader : public FrameSource {
+class VideoReader : public SeekableSource {
  public:
   explicit VideoReader(const std::string& path);
   [[nodiscard]] const StreamInfo& info() const override { return info_; }
   bool read(TimedFrame& out) override;
+  /// From the key frame before it, or from the start of the file where its packets do not tell their times.
+  /// Reads all packets of the file once, the first time.
+  void seek(std::int64_t index) override;
   [[nodiscard]] std::optional<std::string> damage() const override;
 
   // What the writer carries over.
@@ -29,7 +35,17 @@ class VideoReader : public FrameSource {
   bool decode(AVFrame& picture);
   bool feed();
   void check_length();
+  void stamp(const AVFrame& picture, TimedFrame& out);
   void deliver(const AVFrame& picture, TimedFrame& out);
+
+  // seek.cpp
+  struct Key {
+    std::int64_t pts = 0, dts = 0;
+  };
+  void index_packets();
+  bool land(std::int64_t index, std::int64_t pts, const Key& key);
+  void restart();
+  void pass(std::int64_t index);
 
   std::string path_;
   InputContext input_;
@@ -41,6 +57,10 @@ class VideoReader : public FrameSource {
   PacketPtr packet_;
   PixelConverter converter_;
   bool first_pending_ = true, drained_ = false;
+  bool picture_pending_ = false;     ///< `picture_` was decoded by a seek and comes next
+  bool indexed_ = false;             ///< the two below are filled, as far as the file allows
+  std::vector<std::int64_t> times_;  ///< pts of every frame; empty where packets do not tell
+  std::vector<Key> keys_;            ///< by pts
   std::int64_t next_ = 0;
   std::int64_t last_pts_ = AV_NOPTS_VALUE;
   std::int64_t last_duration_ = 0;
