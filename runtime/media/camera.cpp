@@ -103,10 +103,10 @@ bool decode_camera_jpeg(std::span<const std::byte> bytes, Frame& out) {
 }
 
 CameraSource::CameraSource(std::unique_ptr<CameraDevice> device, const std::string& name,
-                           const CameraOptions& options, int patience_ms)
-    : device_(std::move(device)), name_(name), patience_ms_(patience_ms) {
+                           const CameraOptions& options, int patience_ms, const std::atomic<bool>* cancelled)
+    : device_(std::move(device)), name_(name), patience_ms_(patience_ms), cancelled_(cancelled) {
   mode_ = choose_mode(camera_modes(*device_, name_, options), name_, options);
-  set_mode();
+  set_mode(options.width > 0 && !options.nearest);
   try {
     start();
     Frame first;
@@ -142,7 +142,7 @@ void CameraSource::require(unsigned long request, void* argument, const char* wh
   throw InputError(fmt::format("{}: the camera does not {}: {}", name_, what, std::strerror(error)));
 }
 
-void CameraSource::set_mode() {
+void CameraSource::set_mode(bool exactly) {
   v4l2_format format{};
   format.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
   v4l2_pix_format& pix = format.fmt.pix;
@@ -151,11 +151,15 @@ void CameraSource::set_mode() {
   pix.pixelformat = mode_.pixel_format;
   pix.field = V4L2_FIELD_NONE;
   require(VIDIOC_S_FMT, &format, "accept its own format");
-  if (pix.pixelformat != mode_.pixel_format || pix.width != static_cast<std::uint32_t>(mode_.width) ||
-      pix.height != static_cast<std::uint32_t>(mode_.height)) {
+  const bool same_size = pix.width == static_cast<std::uint32_t>(mode_.width) &&
+                         pix.height == static_cast<std::uint32_t>(mode_.height);
+  const bool usable = pix.width > 0 && pix.height > 0 && pix.width <= 16384 && pix.height <= 16384;
+  if (pix.pixelformat != mode_.pixel_format || !usable || (exactly && !same_size)) {
     throw InputError(fmt::format("{}: asked for {}x{}, the camera gives {}x{}; choose another --size", name_,
                                  mode_.width, mode_.height, pix.width, pix.height));
   }
+  mode_.width = static_cast<int>(pix.width);
+  mode_.height = static_cast<int>(pix.height);
   row_bytes_ = std::max<std::size_t>(pix.bytesperline, 2 * static_cast<std::size_t>(mode_.width));
   info_.format.layout = PixelLayout::kYuv422;
   info_.format.width = mode_.width;
@@ -208,6 +212,7 @@ void CameraSource::end(const std::string& why) {
 void CameraSource::capture() {
   constexpr int kStep = 100;  // ms, until `stop_` is looked at again
   for (int silent = 0; !stop_;) {
+    if (cancelled_ != nullptr && *cancelled_) return end("cancelled");
     switch (device_->wait(kStep)) {
       case CameraDevice::Wait::kGone:
         return end("the camera was unplugged");
@@ -254,6 +259,12 @@ bool CameraSource::take_newest(Raw& raw) {
   std::swap(raw, newest_);
   fresh_ = false;
   return true;
+}
+
+bool CameraSource::wait(int milliseconds) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, std::chrono::milliseconds(milliseconds),
+                           [this] { return fresh_ || first_ || !ended_.empty(); });
 }
 
 bool CameraSource::decode_yuyv(const Raw& raw, Frame& out) const {

@@ -15,10 +15,13 @@ namespace unblur {
 
 class CameraSource : public FrameSource {
  public:
-  /// Chooses a mode, starts the stream and waits for the first picture. Throws InputError (no camera, in use,
-  /// no readable format, no picture within `patience`), UsageError (size that the camera lacks).
+  /// Chooses a mode, starts the stream and waits for the first picture. A camera may answer another size than
+  /// it listed: that one is taken unless `options` asked for a size. Throws InputError (no camera, in use, no
+  /// readable format, no picture within `patience`, `cancelled` was raised), UsageError (size that the camera
+  /// lacks). `cancelled`, where given, must outlive the source; raising it later ends the frames.
   CameraSource(std::unique_ptr<CameraDevice> device, const std::string& name,
-               const CameraOptions& options = {}, int patience_ms = 5000);
+               const CameraOptions& options = {}, int patience_ms = 5000,
+               const std::atomic<bool>* cancelled = nullptr);
   ~CameraSource() override;
   CameraSource(const CameraSource&) = delete;
   CameraSource& operator=(const CameraSource&) = delete;
@@ -27,6 +30,12 @@ class CameraSource : public FrameSource {
   [[nodiscard]] const StreamInfo& info() const override { return info_; }
   /// The newest frame that was not read yet; waits for one. False once the camera is gone: see `damage`.
   bool read(TimedFrame& out) override;
+  /// Waits for a frame at most so long. True once `read` will not wait: there is a frame, or the end.
+  [[nodiscard]] bool wait(int milliseconds);
+  /// When the frame read last was taken, in us of the steady clock as the driver stamped it.
+  [[nodiscard]] std::int64_t captured() const noexcept { return raw_.micros; }
+  /// Exposure and the like (media/camera_controls.h), while frames run.
+  [[nodiscard]] CameraDevice& device() noexcept { return *device_; }
   /// Why frames ended: unplugged, silent, only damaged pictures.
   [[nodiscard]] std::optional<std::string> damage() const override { return damage_; }
 
@@ -45,7 +54,7 @@ class CameraSource : public FrameSource {
   };
 
   void require(unsigned long request, void* argument, const char* what);
-  void set_mode();
+  void set_mode(bool exactly);
   void start();
   void stop() noexcept;
   void capture();
@@ -58,6 +67,7 @@ class CameraSource : public FrameSource {
   std::unique_ptr<CameraDevice> device_;
   std::string name_;
   int patience_ms_;
+  const std::atomic<bool>* cancelled_;
   CameraMode mode_;
   std::size_t row_bytes_ = 0;  ///< of YUYV
   StreamInfo info_;

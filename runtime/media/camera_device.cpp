@@ -193,15 +193,18 @@ CameraMode choose_mode(const std::vector<CameraMode>& modes, const std::string& 
                        const CameraOptions& wish) {
   const auto cost = [&](const CameraMode& m) {
     const double pixels = static_cast<double>(m.width) * m.height;
-    const double size = wish.width > 0 ? 0 : std::abs(std::log(pixels / (1280.0 * 720.0)));
+    const double wanted = wish.width > 0 ? static_cast<double>(wish.width) * wish.height : 1280.0 * 720.0;
+    const bool same = m.width == wish.width && m.height == wish.height;
+    const double size = same ? -1 : std::abs(std::log(pixels / wanted));
     const double rate = m.rate.known() ? std::abs(m.rate.value() - (wish.fps > 0 ? wish.fps : 30)) : 1e6;
-    return std::tuple(size, rate, m.pixel_format == V4L2_PIX_FMT_YUYV ? 0 : 1);
+    const int format = m.pixel_format == wish.pixel_format ? -1 : m.pixel_format == V4L2_PIX_FMT_YUYV ? 0 : 1;
+    return std::tuple(size, rate, format);
   };
   const CameraMode* best = nullptr;
   std::set<std::pair<int, int>> sizes;
   for (const CameraMode& m : modes) {
     sizes.insert({m.width, m.height});
-    if (wish.width > 0 && (m.width != wish.width || m.height != wish.height)) continue;
+    if (!wish.nearest && wish.width > 0 && (m.width != wish.width || m.height != wish.height)) continue;
     if (best == nullptr || cost(m) < cost(*best)) best = &m;
   }
   if (best != nullptr) return *best;

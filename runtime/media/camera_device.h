@@ -45,6 +45,8 @@ struct CameraMode {
 struct CameraOptions {
   int width = 0, height = 0;
   double fps = 0;
+  std::uint32_t pixel_format = 0;  ///< where several deliver that size and rate
+  bool nearest = false;            ///< the nearest size will do where the camera lacks the one asked for
 };
 
 /// Every mode that can be read, in the device's order. Sizes of continuous ranges are represented by the
@@ -55,7 +57,7 @@ struct CameraOptions {
 
 /// The size asked for, else the one whose pixel count is nearest to 1280x720; then the rate nearest to the
 /// one asked for, else to 30; then YUYV before MJPEG. Throws UsageError that lists the sizes if the camera
-/// lacks the one asked for.
+/// lacks the one asked for, unless `nearest`.
 [[nodiscard]] CameraMode choose_mode(const std::vector<CameraMode>& modes, const std::string& name,
                                      const CameraOptions& wish);
 
