@@ -171,6 +171,12 @@ std::unique_ptr<FrameSink> create_sink(const std::string& output, const FrameSou
   return create_video_sink(output, source, options);
 }
 
+std::string pixel_format_for(const StreamInfo& info, const std::string& wanted) {
+  const bool picture = info.format.layout == PixelLayout::kRgb || info.format.layout == PixelLayout::kGrey;
+  if (!wanted.empty() || !picture || info.kind == "video") return wanted;
+  return info.format.width % 2 == 0 && info.format.height % 2 == 0 ? "yuv420p" : "yuv444p";
+}
+
 std::unique_ptr<FrameSink> create_null_sink() { return std::make_unique<NullSink>(); }
 
 }  // namespace unblur

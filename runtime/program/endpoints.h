@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "media/camera_device.h"
@@ -44,6 +45,20 @@ struct OutputOptions {
 /// Throws UsageError: output exists and may not be overwritten, is the input, or cannot hold the frames.
 [[nodiscard]] std::unique_ptr<FrameSink> create_sink(const std::string& output, const FrameSource& source,
                                                      const OutputOptions& options);
+
+/// A source that only describes what a sink will get.
+class DescribedSource : public FrameSource {
+ public:
+  explicit DescribedSource(StreamInfo info) : info_(std::move(info)) {}
+  [[nodiscard]] const StreamInfo& info() const override { return info_; }
+  bool read(TimedFrame&) override { return false; }
+
+ private:
+  StreamInfo info_;
+};
+
+/// `wanted`, or what every player shows, for pictures that become video; 4:2:0 needs even sides.
+[[nodiscard]] std::string pixel_format_for(const StreamInfo& info, const std::string& wanted);
 
 /// Takes frames and forgets them (--null, benchmark).
 [[nodiscard]] std::unique_ptr<FrameSink> create_null_sink();

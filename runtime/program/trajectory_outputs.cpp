@@ -17,17 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A source that only describes what a sink will get.
-class Description : public FrameSource {
- public:
-  explicit Description(StreamInfo info) : info_(std::move(info)) {}
-  [[nodiscard]] const StreamInfo& info() const override { return info_; }
-  bool read(TimedFrame&) override { return false; }
-
- private:
-  StreamInfo info_;
-};
-
 std::vector<Style> parse_styles(const std::string& text) {
   std::vector<Style> styles;
   for (std::size_t at = 0; at <= text.size();) {
@@ -85,13 +74,6 @@ StreamInfo upright(StreamInfo info) {
   if (info.rotation % 180 != 0) std::swap(info.sample_aspect.num, info.sample_aspect.den);
   info.rotation = 0;
   return info;
-}
-
-/// What every player shows, for pictures that become video; 4:2:0 needs even sides.
-std::string pixel_format_for(const StreamInfo& info, const std::string& wanted) {
-  const bool picture = info.format.layout == PixelLayout::kRgb || info.format.layout == PixelLayout::kGrey;
-  if (!wanted.empty() || !picture || info.kind == "video") return wanted;
-  return info.format.width % 2 == 0 && info.format.height % 2 == 0 ? "yuv420p" : "yuv444p";
 }
 
 }  // namespace
@@ -218,7 +200,7 @@ std::string TrajectoryRequest::add_plot(TrajectorySink& sink, const std::string&
   StreamInfo info = upright(source.info());
   info.frames = expected_frames(source.info());
   own.codec.clear(), own.pix_fmt.clear();
-  sink.add(plot_output(style, plot, create_sink(output, Description(info), own), FrameForm::kUpright));
+  sink.add(plot_output(style, plot, create_sink(output, DescribedSource(info), own), FrameForm::kUpright));
   return output;
 }
 
@@ -238,7 +220,7 @@ std::string TrajectoryRequest::add_extract(TrajectorySink& sink, const std::stri
   if (kind == Kind::kGif) options.codec.clear();
   options.cut_start = options.cut_end = false;
   sink.add(extract_output(arguments_.extract, source.info().rotation,
-                          create_sink(output, Description(info), options),
+                          create_sink(output, DescribedSource(info), options),
                           stored ? FrameForm::kAsStored : FrameForm::kUpright));
   return output;
 }
