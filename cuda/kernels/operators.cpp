@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Autograd around the CUDA kernels: the library that torch_device.cpp loads. Shapes were checked by the
-// caller (torch_checks.h).
+// Autograd around the kernels: the library that torch_device.cpp loads. Shapes were checked by the caller
+// (torch_checks.h). Nothing here names CUDA: with launches that loop over host memory (tests/cuda) the same
+// functions run on CPU tensors.
 #include <ATen/ATen.h>
-#include <c10/cuda/CUDAGuard.h>
-#include <c10/cuda/CUDAStream.h>
+#include <c10/core/DeviceGuard.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "launch.h"
@@ -16,6 +16,7 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using Tensors = torch::autograd::variable_list;
+using Optional = std::optional<Tensor>;
 // AutogradContext::needs_input_grad counts the operands that are tensors.
 
 /// Operands say the type. Autocast would turn the matrix products of float32 operands into half precision.
@@ -56,7 +57,11 @@ void* out(const Tensor& x) { return x.defined() ? x.data_ptr() : nullptr; }
 
 Shape4 shape_of(const Tensor& x) { return {x.size(0), x.size(1), x.size(2), x.size(3)}; }
 
-void* stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
+/// The current one of a device; a CPU has none.
+void* stream(const Tensor& x) {
+  if (!x.is_cuda()) return nullptr;
+  return c10::impl::VirtualGuardImpl(c10::kCUDA).getStream(x.device()).native_handle();
+}
 void succeed(int error, const char* what) { TORCH_CHECK(error == 0, what, " on CUDA: ", error_text(error)); }
 
 struct Warp : Function<Warp> {
@@ -72,12 +77,12 @@ struct Warp : Function<Warp> {
   }
   static Tensor forward(AutogradContext* context, const Tensor& operand, const Tensor& motion,
                         bool zero_outside) {
-    const c10::cuda::CUDAGuard device(operand.device());
+    const c10::DeviceGuard device(operand.device());
     const Tensor x = operand.contiguous(), flow = wide(motion, operand), result = at::empty_like(x);
     const auto outside = static_cast<std::int64_t>(zero_outside ? Outside::kZero : Outside::kReplicate);
     WarpArguments a = arguments(x, flow, outside);
     a.out = out(result);
-    succeed(warp_forward(element(x), a, stream()), "warp");
+    succeed(warp_forward(element(x), a, stream(x)), "warp");
     context->save_for_backward({x, flow});
     context->saved_data["outside"] = outside;
     context->saved_data["flow"] = motion.scalar_type();
@@ -85,7 +90,7 @@ struct Warp : Function<Warp> {
   }
   static Tensors backward(AutogradContext* context, const Tensors& gradients) {
     const auto saved = context->get_saved_variables();
-    const c10::cuda::CUDAGuard device(saved[0].device());
+    const c10::DeviceGuard device(saved[0].device());
     const Tensor grad = gradients[0].contiguous();
     const Tensor grad_x = wide_zeros(saved[0], context->needs_input_grad(0));
     const Tensor grad_flow = context->needs_input_grad(1) ? at::zeros_like(saved[1]) : Tensor();
@@ -93,7 +98,7 @@ struct Warp : Function<Warp> {
     a.grad_out = in(grad);
     a.grad_x = out(grad_x);
     a.grad_flow = out(grad_flow);
-    succeed(warp_backward(element(grad), a, stream()), "gradient of warp");
+    succeed(warp_backward(element(grad), a, stream(grad)), "gradient of warp");
     return {as(grad_x, grad.scalar_type()), as(grad_flow, context->saved_data["flow"].toScalarType()),
             Tensor()};
   }
@@ -105,7 +110,7 @@ struct Correlation : Function<Correlation> {
   }
   static Tensor forward(AutogradContext* context, const Tensor& first, const Tensor& second,
                         std::int64_t radius, std::int64_t stride, bool mean) {
-    const c10::cuda::CUDAGuard device(first.device());
+    const c10::DeviceGuard device(first.device());
     const Tensor a = first.contiguous(), b = second.to(first.scalar_type()).contiguous();
     const CorrelationShape s = shape(a, radius, stride, mean);
     const Tensor result = at::empty({a.size(0), s.side() * s.side(), s.rows(), s.columns()}, a.options());
@@ -117,7 +122,7 @@ struct Correlation : Function<Correlation> {
                                  .grad_a = nullptr,
                                  .grad_b = nullptr,
                                  .shape = s},
-                                stream()),
+                                stream(a)),
             "correlation");
     context->save_for_backward({a, b});
     context->saved_data["radius"] = radius;
@@ -129,7 +134,7 @@ struct Correlation : Function<Correlation> {
   static Tensors backward(AutogradContext* context, const Tensors& gradients) {
     const auto saved = context->get_saved_variables();
     auto& data = context->saved_data;
-    const c10::cuda::CUDAGuard device(saved[0].device());
+    const c10::DeviceGuard device(saved[0].device());
     const Tensor grad = gradients[0].contiguous();
     const auto wanted = [&](std::size_t i) {
       return context->needs_input_grad(i) ? at::empty_like(saved[i]) : Tensor();
@@ -144,7 +149,7 @@ struct Correlation : Function<Correlation> {
                                   .grad_b = out(grad_b),
                                   .shape = shape(saved[0], data["radius"].toInt(), data["stride"].toInt(),
                                                  data["mean"].toBool())},
-                                 stream()),
+                                 stream(grad)),
             "gradient of correlation");
     return {grad_a, as(grad_b, data["second"].toScalarType()), Tensor(), Tensor(), Tensor()};
   }
@@ -153,7 +158,7 @@ struct Correlation : Function<Correlation> {
 struct PixelVolume : Function<PixelVolume> {
   static Tensor forward(AutogradContext* context, const Tensor& before, const Tensor& now,
                         const Tensor& motion, std::int64_t radius, double outside) {
-    const c10::cuda::CUDAGuard device(before.device());
+    const c10::DeviceGuard device(before.device());
     const Tensor previous = before.contiguous(), current = now.to(before.scalar_type()).contiguous();
     const Tensor flow = motion.to(at::kFloat).contiguous();
     const PixelVolumeShape shape{previous.size(0), previous.size(2), previous.size(3), radius,
@@ -169,7 +174,7 @@ struct PixelVolume : Function<PixelVolume> {
                                   .grad_previous = nullptr,
                                   .grad_current = nullptr,
                                   .shape = shape},
-                                 stream()),
+                                 stream(previous)),
             "pixel volume");
     context->save_for_backward({flow});
     context->saved_data["radius"] = radius;
@@ -179,7 +184,7 @@ struct PixelVolume : Function<PixelVolume> {
   }
   static Tensors backward(AutogradContext* context, const Tensors& gradients) {
     const Tensor flow = context->get_saved_variables()[0];
-    const c10::cuda::CUDAGuard device(flow.device());
+    const c10::DeviceGuard device(flow.device());
     const Tensor grad = gradients[0].contiguous();
     const PixelVolumeShape shape{grad.size(0), grad.size(2), grad.size(3),
                                  context->saved_data["radius"].toInt(),
@@ -199,7 +204,7 @@ struct PixelVolume : Function<PixelVolume> {
                                    .grad_previous = out(previous),
                                    .grad_current = out(current),
                                    .shape = shape},
-                                  stream()),
+                                  stream(grad)),
             "gradient of pixel volume");
     return {as(previous, grad.scalar_type()), as(current, context->saved_data["current"].toScalarType()),
             Tensor(), Tensor(), Tensor()};
@@ -208,7 +213,7 @@ struct PixelVolume : Function<PixelVolume> {
 
 /// Sizes of one picture, and how many output rows fit into the columns.
 DeformShape deform_shape(const op::DeformConv2d& o, const Tensor& x, const Tensor& offset) {
-  constexpr std::int64_t kMostColumns = std::int64_t{1} << 28;  // bytes
+  constexpr std::int64_t kMostColumns = std::int64_t{1} << 26;  // bytes
   DeformShape s{.c = x.size(1),
                 .h = x.size(2),
                 .w = x.size(3),
@@ -264,15 +269,16 @@ struct Deform : Function<Deform> {
     const Tensor columns = at::empty({s.c * s.taps(), s.pixels()}, all.x.options());
     DeformArguments a = arguments(all, n, s);
     a.columns = out(columns);
-    succeed(deform_columns(element(all.x), a, stream()), "deformable convolution");
+    succeed(deform_columns(element(all.x), a, stream(all.x)), "deformable convolution");
     return columns;
   }
 
   static Tensor forward(AutogradContext* context, const op::DeformConv2d& o, const Tensor& x,
-                        const Tensor& offset, const Tensor& mask, const Tensor& weight, const Tensor& bias) {
-    const c10::cuda::CUDAGuard device(x.device());
+                        const Tensor& offset, const Optional& mask, const Tensor& weight,
+                        const Optional& bias) {
+    const c10::DeviceGuard device(x.device());
     const NoAutocast no_autocast;
-    const Operands all{x.contiguous(), wide(offset, x), mask.defined() ? wide(mask, x) : Tensor(),
+    const Operands all{x.contiguous(), wide(offset, x), mask ? wide(*mask, x) : Tensor(),
                        weight.to(x.scalar_type()).contiguous()};
     const DeformShape shape = deform_shape(o, all.x, all.offset);
     const std::int64_t groups = o.groups;
@@ -283,16 +289,17 @@ struct Deform : Function<Deform> {
           at::bmm(matrices(all.weight, groups), columns).view({o.out_channels, s.rows, s.out_w});
       result[n].narrow(1, s.first_row, s.rows).copy_(product);
     });
-    if (bias.defined()) result.add_(bias.to(result.scalar_type()).view({1, -1, 1, 1}));
+    if (bias) result.add_(bias->to(result.scalar_type()).view({1, -1, 1, 1}));
     context->save_for_backward({all.x, all.offset, all.mask, all.weight});
     context->saved_data["attributes"] = std::vector<std::int64_t>{
         o.out_channels, o.kernel.h, o.kernel.w,          o.stride.h, o.stride.w, o.dilation.h,
         o.dilation.w,   o.groups,   o.deformable_groups, o.pad.top,  o.pad.left};
-    context->saved_data["types"] = std::vector<std::int64_t>{
-        static_cast<std::int64_t>(offset.scalar_type()),
-        static_cast<std::int64_t>(mask.defined() ? mask.scalar_type() : at::kFloat),
-        static_cast<std::int64_t>(weight.scalar_type()),
-        static_cast<std::int64_t>(bias.defined() ? bias.scalar_type() : at::kFloat)};
+    context->saved_data["types"] =
+        std::vector<std::int64_t>{static_cast<std::int64_t>(offset.scalar_type()),
+                                  static_cast<std::int64_t>(mask ? mask->scalar_type() : at::kFloat),
+                                  static_cast<std::int64_t>(weight.scalar_type()),
+                                  static_cast<std::int64_t>(bias ? bias->scalar_type() : at::kFloat)};
+    context->saved_data["bias"] = bias.has_value();
     return result;
   }
 
@@ -312,7 +319,7 @@ struct Deform : Function<Deform> {
 
   static Tensors backward(AutogradContext* context, const Tensors& gradients) {
     const auto saved = context->get_saved_variables();
-    const c10::cuda::CUDAGuard device(saved[0].device());
+    const c10::DeviceGuard device(saved[0].device());
     const NoAutocast no_autocast;
     const op::DeformConv2d o = attributes(context->saved_data["attributes"].toIntVector());
     const auto types = context->saved_data["types"].toIntVector();
@@ -321,10 +328,13 @@ struct Deform : Function<Deform> {
     const Tensor grad = gradients[0].contiguous();
     const Tensor grad_x = wide_zeros(all.x, context->needs_input_grad(0));
     const Tensor grad_offset = context->needs_input_grad(1) ? at::empty_like(all.offset) : Tensor();
+    // Operands that are missing are not counted.
+    const std::size_t weight_at = all.mask.defined() ? 3 : 2;
     const Tensor grad_mask =
         all.mask.defined() && context->needs_input_grad(2) ? at::empty_like(all.mask) : Tensor();
-    const Tensor grad_weight =
-        context->needs_input_grad(3) ? at::zeros_like(matrices(wide(all.weight, all.x), o.groups)) : Tensor();
+    const Tensor grad_weight = context->needs_input_grad(weight_at)
+                                   ? at::zeros_like(matrices(wide(all.weight, all.x), o.groups))
+                                   : Tensor();
     for_each_stretch(
         all.x.size(0), deform_shape(o, all.x, all.offset), [&](std::int64_t n, const DeformShape& s) {
           const Tensor rows = grad[n]
@@ -342,10 +352,11 @@ struct Deform : Function<Deform> {
           a.grad_x = grad_x.defined() ? out(grad_x[n]) : nullptr;
           a.grad_offset = grad_offset.defined() ? out(grad_offset[n]) : nullptr;
           a.grad_mask = grad_mask.defined() ? out(grad_mask[n]) : nullptr;
-          succeed(deform_backward(element(all.x), a, stream()), "gradient of deformable convolution");
+          succeed(deform_backward(element(all.x), a, stream(all.x)), "gradient of deformable convolution");
         });
     const Tensor shaped = grad_weight.defined() ? grad_weight.view(all.weight.sizes()) : Tensor();
-    const Tensor grad_bias = context->needs_input_grad(4) ? grad.sum({0, 2, 3}) : Tensor();
+    const bool biased = context->saved_data["bias"].toBool() && context->needs_input_grad(weight_at + 1);
+    const Tensor grad_bias = biased ? grad.sum({0, 2, 3}) : Tensor();
     return {Tensor(),
             as(grad_x, grad.scalar_type()),
             as(grad_offset, type(0)),
@@ -369,9 +380,8 @@ const DeviceOperators kOperators{
         },
     .deform_conv =
         [](const op::DeformConv2d& o, const Tensor& x, const Tensor& offset,
-           const std::optional<Tensor>& mask, const Tensor& weight, const std::optional<Tensor>& bias) {
-          return Deform::apply(o, x, offset, mask.value_or(Tensor()), weight, bias.value_or(Tensor()));
-        },
+           const std::optional<Tensor>& mask, const Tensor& weight,
+           const std::optional<Tensor>& bias) { return Deform::apply(o, x, offset, mask, weight, bias); },
 };
 
 }  // namespace

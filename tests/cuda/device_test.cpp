@@ -2,6 +2,7 @@
 // The operators with kernels of our own on a device against the CPU form in float64, on the table of operator
 // cases: values in every type, gradients in float64 and float32.
 //   UNBLUR_TORCH_DEVICE=cuda cuda_device_test    the kernels; skipped where there is no CUDA device
+//   UNBLUR_TORCH_DEVICE=host cuda_device_test    their autograd functions, with loops in place of launches
 //   UNBLUR_TORCH_DEVICE=cpu cuda_device_test     the composed forms, which shows that the bounds can be kept
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
@@ -52,14 +53,40 @@ Values values_of(const OperatorCase& c) {
   return out;
 }
 
+/// The CPU form.
 Tensor run(const OperatorCase& c, const Values& v) { return apply_op(c.op, v.in, v.parameters); }
+
+/// The library of kernels as the executor calls it, on tensors of the CPU.
+Tensor run_as_loops(const OperatorCase& c, const Values& v) {
+  const DeviceOperators& operators = *unblur_cuda_operators_1();
+  const auto& in = v.in;
+  const auto wide = [](const Tensor& t) { return t.scalar_type() == at::kDouble ? t : t.to(at::kFloat); };
+  const auto parameter = [&](const std::string& name) {
+    return name.empty() ? std::nullopt : std::optional(v.parameters.at(name));
+  };
+  if (const auto* o = std::get_if<op::Warp>(&c.op))
+    return operators.warp(in[0], wide(in[1]) * o->flow_scale, o->border == Border::kZero);
+  if (const auto* o = std::get_if<op::Correlation>(&c.op))
+    return operators.correlation(in[0], in[1], o->radius, o->stride, o->mean);
+  if (const auto* o = std::get_if<op::PixelVolume>(&c.op))
+    return operators.pixel_volume(in[0], in[1], wide(in[2]), o->radius, o->outside);
+  const auto& o = std::get<op::DeformConv2d>(c.op);
+  return operators.deform_conv(o, in[0], wide(in[1]), in.size() > 2 ? std::optional(in[2]) : std::nullopt,
+                               *parameter(o.weight), parameter(o.bias));
+}
+
+/// What is tested.
+Tensor run_tested(const OperatorCase& c, const Values& v) {
+  return test::kernels_as_loops() ? run_as_loops(c, v) : run(c, v);
+}
 Tensor on_cpu(const Tensor& t) { return t.detach().to(at::kCPU, at::kDouble); }
 double largest(const Tensor& t) { return t.numel() == 0 ? 0 : t.abs().max().item<double>(); }
 
 /// d(sum of out * direction) of every operand and parameter, as float64 on the CPU; zeros where none flows.
-std::vector<Tensor> gradients(const OperatorCase& c, const Values& v, const Tensor& direction) {
+std::vector<Tensor> gradients(decltype(run)* form, const OperatorCase& c, const Values& v,
+                              const Tensor& direction) {
   for (const Tensor& t : v.all()) (void)t.set_requires_grad(true);
-  const Tensor out = run(c, v);
+  const Tensor out = form(c, v);
   (out * direction.to(out.options())).sum().backward();
   std::vector<Tensor> result;
   for (const Tensor& t : v.all()) {
@@ -81,8 +108,8 @@ void expect_gradients(const OperatorCase& c, at::ScalarType type, double toleran
     v.in[1] = between_pixels(v.in[1]);
   const Values exact = v.to(at::kCPU, at::kDouble);
   const Tensor direction = at::rand(run(c, exact).sizes(), at::kDouble) - 0.5;
-  const auto truth = gradients(c, exact, direction);
-  const auto got = gradients(c, v.to(test::torch_device(), type), direction);
+  const auto truth = gradients(run, c, exact, direction);
+  const auto got = gradients(run_tested, c, v.to(test::torch_device(), type), direction);
   for (std::size_t i = 0; i < truth.size(); ++i) {
     EXPECT_LE(largest(got[i] - truth[i]), tolerance * std::max(1e-3, largest(truth[i])))
         << type << ": gradient of operand or parameter " << i;
@@ -103,19 +130,19 @@ class DeviceTest : public testing::Test {
 
 /// A picture whose columns do not fit at once.
 TEST_F(DeviceTest, DeformableConvolutionInStretches) {
-  if (test::torch_device().is_cpu()) GTEST_SKIP() << "a CPU makes no columns";
+  if (test::torch_device_name() == "cpu") GTEST_SKIP() << "the CPU form makes no columns";
   const OperatorCase c{.name = "stretches",
                        .op = op::DeformConv2d{.weight = "w", .out_channels = 8, .pad = Margins::all(1)},
-                       .inputs = {{64, 300, 640}, {18, 300, 640}},
+                       .inputs = {{32, 200, 320}, {18, 200, 320}},
                        .ranges = {},
                        .tolerance = 0};
-  const Values v{{at::randn({1, 64, 300, 640}), between_pixels(at::randn({1, 18, 300, 640}))},
-                 {{"w", at::randn({8, 64, 3, 3}) / 24}}};
-  const Tensor direction = at::rand({1, 8, 300, 640}) - 0.5;
-  const auto truth = gradients(c, v.to(at::kCPU, at::kFloat), direction);
+  const Values v{{at::randn({1, 32, 200, 320}), between_pixels(at::randn({1, 18, 200, 320}))},
+                 {{"w", at::randn({8, 32, 3, 3}) / 17}}};
+  const Tensor direction = at::rand({1, 8, 200, 320}) - 0.5;
+  const auto truth = gradients(run, c, v.to(at::kCPU, at::kFloat), direction);
   const Values moved = v.to(test::torch_device(), at::kFloat);
-  EXPECT_LE(largest(on_cpu(run(c, moved)) - on_cpu(run(c, v))), 1e-4 * largest(run(c, v)));
-  const auto got = gradients(c, moved, direction);
+  EXPECT_LE(largest(on_cpu(run_tested(c, moved)) - on_cpu(run(c, v))), 1e-4 * largest(run(c, v)));
+  const auto got = gradients(run_tested, c, moved, direction);
   for (std::size_t i = 0; i < truth.size(); ++i)
     EXPECT_LE(largest(got[i] - truth[i]), 1e-4 * largest(truth[i])) << "gradient of operand " << i;
 }
@@ -144,9 +171,9 @@ TEST_P(OwnKernels, ValuesMatchTheCpuForm) {
           Precision{at::kHalf, std::max(2e-3, c.half_tolerance)}, Precision{at::kBFloat16, 1.6e-2}}) {
       const Values v = values_of(c).to(at::kCPU, type);
       const Tensor truth = run(c, v.to(at::kCPU, at::kDouble));
-      const Tensor got = run(c, v.to(test::torch_device(), type));
+      const Tensor got = run_tested(c, v.to(test::torch_device(), type));
       EXPECT_EQ(got.sizes(), truth.sizes());
-      if (got.is_cuda()) {
+      if (test::torch_device_name() != "cpu") {
         EXPECT_EQ(got.scalar_type(), type);
       }
       EXPECT_LE(largest(on_cpu(got) - truth), tolerance * std::max(1.0, largest(truth))) << type;
@@ -168,7 +195,7 @@ TEST_P(OwnKernels, OperandsThatNeedNoGradientGetNone) {
   const std::vector<Tensor> all = v.all();
   for (std::size_t wanted = 0; wanted < all.size(); ++wanted) {
     for (std::size_t i = 0; i < all.size(); ++i) (void)all[i].set_requires_grad(i == wanted);
-    const Tensor out = run(c, v);
+    const Tensor out = run_tested(c, v);
     if (!out.requires_grad()) continue;  // the flow of a pixel volume
     out.sum().backward();
     for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].grad().defined(), i <= wanted) << i;

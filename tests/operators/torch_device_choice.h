@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The device that tests of LibTorch operators run on: UNBLUR_TORCH_DEVICE=cpu (the default) or cuda.
+// What tests of LibTorch operators run on: UNBLUR_TORCH_DEVICE=cpu (the default), cuda, or host (the CPU, by
+// the kernels for CUDA as loops; tests/cuda).
 #pragma once
 
 #include <c10/core/Device.h>
@@ -9,9 +10,11 @@
 
 namespace unblur::test {
 
-inline c10::Device torch_device() {
+inline std::string torch_device_name() {
   const char* name = std::getenv("UNBLUR_TORCH_DEVICE");
-  return c10::Device(name != nullptr ? std::string(name) : "cpu");
+  return name != nullptr ? name : "cpu";
 }
+inline bool kernels_as_loops() { return torch_device_name() == "host"; }
+inline c10::Device torch_device() { return c10::Device(kernels_as_loops() ? "cpu" : torch_device_name()); }
 
 }  // namespace unblur::test
