@@ -3,6 +3,7 @@
 # device address) and NAME_ssbo (storage-buffer bindings). Storage (fp32, fp16), epilogue, workgroup size
 # and whatever a layer fixes are specialization constants, not variants.
 #   unblur_shader(NAME SOURCE [DEFINES A=1 ...] [BDA_ONLY] [COOPERATIVE_MATRIX])
+# unblur_drawing_shader makes NAME alone: drawing always binds its buffers.
 # BDA_ONLY leaves out NAME_ssbo; COOPERATIVE_MATRIX needs glslang 13 (left out where the build lacks it).
 unblur_shader(elementwise elementwise/elementwise.comp)
 unblur_shader(rearrange elementwise/rearrange.comp)
@@ -28,4 +29,11 @@ unblur_shader(deform_direct convolution/conv_direct.comp DEFINES UNBLUR_DEFORM=1
 unblur_shader(deform_tile convolution/conv_tile.comp DEFINES UNBLUR_DEFORM=1)
 unblur_shader(colour_in colour/colour_in.comp)
 unblur_shader(colour_out colour/colour_out.comp)
+unblur_shader(picture colour/colour_in.comp DEFINES UNBLUR_PICTURE=1)
+unblur_shader(motion viewer/motion.comp)
+unblur_shader(motion_lengths viewer/motion_lengths.comp)
+unblur_drawing_shader(viewer_view_vert viewer/view.vert)
+unblur_drawing_shader(viewer_view_frag viewer/view.frag)
+unblur_drawing_shader(viewer_paths_vert viewer/paths.vert)
+unblur_drawing_shader(viewer_paths_frag viewer/paths.frag)
 unblur_shader(multiply_add bench/multiply_add.comp)

@@ -107,6 +107,13 @@ ColourWork colour_in(const FrameFormat& format, const ModelInfo& info, const Ten
   return work;
 }
 
+ColourWork picture_of(const FrameFormat& format) {
+  const TensorView all{.c = 3, .h = format.height, .w = format.width, .pixel_stride = 1};
+  ColourWork work = colour_in(format, {}, all);
+  work.key.shader = "picture";
+  return work;
+}
+
 std::vector<ColourWork> colour_out(const FrameFormat& format, const ModelInfo& info,
                                    const TensorView& original, const TensorView& restored, float strength) {
   assert(original.w == restored.w && original.h == restored.h);

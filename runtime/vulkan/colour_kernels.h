@@ -50,6 +50,9 @@ struct ColourWork {
 /// Slots: raw frame, tensor. `view` may be wider and taller than the frame: its edge is repeated.
 [[nodiscard]] ColourWork colour_in(const FrameFormat& format, const ModelInfo& info, const TensorView& view);
 
+/// Slots: raw frame, a word per pixel: RGB as stored, ten bits per channel, red lowest, rows without gaps.
+[[nodiscard]] ColourWork picture_of(const FrameFormat& format);
+
 /// One dispatch per plane. Slots: raw frame, original tensor, restored tensor, raw result, statistics.
 [[nodiscard]] std::vector<ColourWork> colour_out(const FrameFormat& format, const ModelInfo& info,
                                                  const TensorView& original, const TensorView& restored,

@@ -74,7 +74,7 @@ std::shared_ptr<Device> without_broken_matrices(std::shared_ptr<Device> device) 
   PhysicalDevice physical = device->physical();
   spdlog::warn("{}: cooperative matrices are not used: {}", physical.info.name, fault);
   physical.caps.cooperative_matrix = false;
-  return std::make_shared<Device>(shared_instance(), std::move(physical));
+  return std::make_shared<Device>(shared_instance(), std::move(physical), device->needs());
 }
 
 }  // namespace unblur::vk

@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <bit>
 #include <vector>
 
@@ -14,29 +15,31 @@
 
 namespace unblur::vk {
 
-std::shared_ptr<Device> Device::open(const std::string& selector) {
+std::shared_ptr<Device> Device::open(const std::string& selector, const DeviceNeeds& needs) {
   auto instance = shared_instance();
   std::vector<PhysicalDevice> all = enumerate_devices(*instance);
   const std::size_t index = choose_device(all, selector);
-  return std::make_shared<Device>(std::move(instance), std::move(all[index]));
+  return std::make_shared<Device>(std::move(instance), std::move(all[index]), needs);
 }
 
-Device::Device(std::shared_ptr<Instance> instance, PhysicalDevice physical)
-    : instance_(std::move(instance)), physical_(std::move(physical)) {
+Device::Device(std::shared_ptr<Instance> instance, PhysicalDevice physical, const DeviceNeeds& needs)
+    : instance_(std::move(instance)), physical_(std::move(physical)), needs_(needs) {
   if (environment_override("UNBLUR_TUNING").value_or(true)) {
     physical_.caps.tuning = Tuning::load(tuning_file(physical_.info.uuid), physical_.driver_version);
   }
   const Caps& caps = physical_.caps;
   vkGetPhysicalDeviceMemoryProperties(physical_.handle, &memory_);
 
-  const float priority = 1.0F;
+  if (needs.drawing) take_drawing_family();
+  const bool two_queues = needs.drawing && physical_.compute_queues > 1;
+  const std::array priorities{1.0F, 1.0F};
   std::vector<VkDeviceQueueCreateInfo> queues;
   for (const std::uint32_t family : {physical_.compute_family, physical_.transfer_family}) {
     if (!queues.empty() && queues.front().queueFamilyIndex == family) continue;
     VkDeviceQueueCreateInfo queue{VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO};
     queue.queueFamilyIndex = family;
-    queue.queueCount = 1;
-    queue.pQueuePriorities = &priority;
+    queue.queueCount = two_queues && family == physical_.compute_family ? 2 : 1;
+    queue.pQueuePriorities = priorities.data();
     queues.push_back(queue);
   }
 
@@ -71,6 +74,7 @@ Device::Device(std::shared_ptr<Instance> instance, PhysicalDevice physical)
     v12.pNext = &matrix;
     extensions.push_back(VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
   }
+  if (needs.window) extensions.push_back(VK_KHR_SWAPCHAIN_EXTENSION_NAME);
   if (physical_.memory_budget) extensions.push_back(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
 
   VkDeviceCreateInfo info{VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
@@ -85,6 +89,7 @@ Device::Device(std::shared_ptr<Instance> instance, PhysicalDevice physical)
   }
   vkGetDeviceQueue(device_, physical_.compute_family, 0, &compute_);
   vkGetDeviceQueue(device_, physical_.transfer_family, 0, &transfer_);
+  vkGetDeviceQueue(device_, physical_.compute_family, two_queues ? 1 : 0, &drawing_);
   if (instance_->debug_names()) {
     set_name_ = reinterpret_cast<PFN_vkSetDebugUtilsObjectNameEXT>(
         vkGetDeviceProcAddr(device_, "vkSetDebugUtilsObjectNameEXT"));
@@ -104,8 +109,29 @@ void Device::submit_transfer(const VkSubmitInfo& info) {
 }
 
 void Device::wait_idle() {
-  const std::scoped_lock lock(queue_mutex_);
+  const std::scoped_lock lock(queue_mutex_, drawing_mutex_);
   UNBLUR_VK(vkDeviceWaitIdle(device_));
+}
+
+void Device::submit_drawing(const VkSubmitInfo& info, VkFence fence) {
+  const std::scoped_lock lock(drawing_mutex());
+  UNBLUR_VK(vkQueueSubmit(drawing_, 1, &info, fence));
+}
+
+VkResult Device::present(const VkPresentInfoKHR& info) {
+  const std::scoped_lock lock(drawing_mutex());
+  return vkQueuePresentKHR(drawing_, &info);
+}
+
+void Device::take_drawing_family() {
+  if (!physical_.drawing_family) {
+    throw DeviceError(physical_.info.name + " computes but cannot draw; choose another device with -d");
+  }
+  physical_.transfer_family = physical_.transfer_family == physical_.compute_family
+                                  ? *physical_.drawing_family
+                                  : physical_.transfer_family;
+  physical_.compute_family = *physical_.drawing_family;
+  physical_.compute_queues = physical_.drawing_queues;
 }
 
 void Device::set_name(VkObjectType type, std::uint64_t handle, const std::string& name) const {

@@ -16,11 +16,19 @@
 
 namespace unblur::vk {
 
+/// What a program that draws needs beyond computing. The compute queue is then of a family that draws, too,
+/// and drawing gets a second queue of that family where there is one: pictures move between the two without
+/// any transfer of ownership.
+struct DeviceNeeds {
+  bool drawing = false;
+  bool window = false;  ///< VK_KHR_swapchain
+};
+
 class Device {
  public:
   /// `selector` as choose_device takes it. Throws DeviceError.
-  static std::shared_ptr<Device> open(const std::string& selector = {});
-  Device(std::shared_ptr<Instance> instance, PhysicalDevice physical);
+  static std::shared_ptr<Device> open(const std::string& selector = {}, const DeviceNeeds& needs = {});
+  Device(std::shared_ptr<Instance> instance, PhysicalDevice physical, const DeviceNeeds& needs = {});
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -29,6 +37,7 @@ class Device {
   [[nodiscard]] Instance& instance() const noexcept { return *instance_; }
   [[nodiscard]] const PhysicalDevice& physical() const noexcept { return physical_; }
   [[nodiscard]] const Caps& caps() const noexcept { return physical_.caps; }
+  [[nodiscard]] const DeviceNeeds& needs() const noexcept { return needs_; }
   /// True where buffers are bound as storage buffers instead of reached by address.
   [[nodiscard]] bool storage_buffers() const noexcept { return !physical_.caps.buffer_device_address; }
   [[nodiscard]] bool has_transfer_queue() const noexcept {
@@ -39,6 +48,10 @@ class Device {
   void submit_compute(const VkSubmitInfo& info);
   void submit_transfer(const VkSubmitInfo& info);
   void wait_idle();
+  /// With DeviceNeeds::drawing. `fence` may be null.
+  void submit_drawing(const VkSubmitInfo& info, VkFence fence);
+  /// With DeviceNeeds::window: what vkQueuePresentKHR says. The queue is of `compute_family`.
+  [[nodiscard]] VkResult present(const VkPresentInfoKHR& info);
 
   /// Memory that buffers hold now, and how many were ever made: tests compare the first with plans and demand
   /// that the second stands still while frames run.
@@ -59,12 +72,19 @@ class Device {
                                           VkMemoryPropertyFlags* chosen) const;
 
  private:
+  void take_drawing_family();
+  [[nodiscard]] std::mutex& drawing_mutex() noexcept {
+    return drawing_ == compute_ ? queue_mutex_ : drawing_mutex_;
+  }
   std::shared_ptr<Instance> instance_;
   PhysicalDevice physical_;
   VkDevice device_ = VK_NULL_HANDLE;
   VkQueue compute_ = VK_NULL_HANDLE;
   VkQueue transfer_ = VK_NULL_HANDLE;
-  std::mutex queue_mutex_;
+  VkQueue drawing_ = VK_NULL_HANDLE;
+  DeviceNeeds needs_;
+  std::mutex queue_mutex_;    ///< compute and transfer
+  std::mutex drawing_mutex_;  ///< the drawing queue, where it is one of its own
   std::atomic<std::uint64_t> allocated_bytes_{0}, allocation_count_{0};
   VkPhysicalDeviceMemoryProperties memory_{};
   PFN_vkSetDebugUtilsObjectNameEXT set_name_ = nullptr;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "graph/error.h"
 #include "vulkan/check.h"
@@ -26,6 +27,15 @@ QueryPoolHandle make_queries(const Device& device, std::uint32_t count) {
   return {device.get(), pool};
 }
 
+Binding whole(const Buffer& buffer) { return {&buffer, 0, 0, buffer.size(), 4}; }
+
+bool crosses_a_bus(const Device& device) {
+  const std::string& type = device.physical().info.type;
+  return environment_override("UNBLUR_STAGING").value_or(type != "cpu" && type != "integrated");
+}
+
+}  // namespace
+
 SemaphoreHandle make_timeline(const Device& device) {
   VkSemaphoreTypeCreateInfo type{VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO};
   type.semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE;
@@ -35,15 +45,6 @@ SemaphoreHandle make_timeline(const Device& device) {
   UNBLUR_VK(vkCreateSemaphore(device.get(), &info, nullptr, &semaphore));
   return {device.get(), semaphore};
 }
-
-Binding whole(const Buffer& buffer) { return {&buffer, 0, 0, buffer.size(), 4}; }
-
-bool crosses_a_bus(const Device& device) {
-  const std::string& type = device.physical().info.type;
-  return environment_override("UNBLUR_STAGING").value_or(type != "cpu" && type != "integrated");
-}
-
-}  // namespace
 
 FrameEngine::FrameEngine(std::shared_ptr<Device> device, std::shared_ptr<Pipelines> pipelines,
                          const Model& model, const FrameOptions& options)
@@ -57,22 +58,38 @@ FrameEngine::FrameEngine(std::shared_ptr<Device> device, std::shared_ptr<Pipelin
   arena_ = std::make_unique<Arena>(device_, plan_.arena_bytes(), "activations");
   states_ = std::make_unique<StateMemory>(device_, model.graph, plan_.frame.graph.shapes, options_.storage,
                                           plan_.slots);
-  const std::size_t runs = plan_.frame.runs.size() + (plan_.first ? plan_.first->runs.size() : 0);
-  const auto dispatches = static_cast<std::uint32_t>((runs + 16) * static_cast<std::size_t>(plan_.slots));
   frame_ = std::make_unique<Program>(device_, *pipelines_, plan_.frame);
   if (plan_.first) first_ = std::make_unique<Program>(device_, *pipelines_, *plan_.first);
-  recorder_ =
-      std::make_unique<Recorder>(device_, *pipelines_, device_->physical().compute_family, dispatches);
   transfers_ = std::make_unique<Recorder>(device_, *pipelines_, device_->physical().transfer_family, 0);
   for (Timeline* timeline : {&uploaded_, &computed_, &downloaded_}) {
     timeline->semaphore = make_timeline(*device_);
   }
   slots_.resize(static_cast<std::size_t>(plan_.slots));
+  for (int i = 0; i < plan_.slots; ++i) make_slot(i);
+  parts_.assign(plan_.frame.runs.size(), 1);
+  record_all();
+}
+
+void FrameEngine::record_all() {
+  std::size_t runs = plan_.first ? plan_.first->runs.size() : 0;
+  std::size_t pieces = 0;
+  for (const int parts : parts_) pieces += static_cast<std::size_t>(parts);
+  runs += pieces;
+  const auto dispatches = static_cast<std::uint32_t>((runs + 16) * static_cast<std::size_t>(plan_.slots));
+  recorder_ =
+      std::make_unique<Recorder>(device_, *pipelines_, device_->physical().compute_family, dispatches);
+  const bool every = options_.bind.time_nodes || sliced();
+  const auto marks = static_cast<std::uint32_t>(every ? pieces + 4 : 2);
   for (int i = 0; i < plan_.slots; ++i) {
-    make_slot(i);
+    Slot& slot = slots_[static_cast<std::size_t>(i)];
+    if (device_->physical().limits.timestamp_ns > 0) {
+      slot.queries = make_queries(*device_, marks);
+      slot.marks = {slot.queries.get(), 0, marks, {}};
+    }
     record_first(i);
     record_frame(i);
   }
+  record_again_ = false;
 }
 
 FrameEngine::~FrameEngine() {
@@ -109,11 +126,6 @@ void FrameEngine::make_slot(int index) {
     slot.readback = Buffer(device_, result_bytes(), MemoryUse::kReadback, "read-back");
     record_transfers(slot);
   }
-  const auto marks = static_cast<std::uint32_t>(options_.bind.time_nodes ? plan_.frame.runs.size() + 4 : 2);
-  if (device_->physical().limits.timestamp_ns > 0) {
-    slot.queries = make_queries(*device_, marks);
-    slot.marks = {slot.queries.get(), 0, marks, {}};
-  }
 }
 
 void FrameEngine::record_transfers(Slot& slot) {
@@ -124,7 +136,9 @@ void FrameEngine::record_transfers(Slot& slot) {
   }
   transfers_->end(slot.upload_commands);
   slot.download_commands = transfers_->begin("download");
-  const VkBufferCopy region{0, 0, result_bytes()};
+  const std::uint64_t from = options_.keep_on_device ? statistics_offset() : 0;
+  const std::uint64_t bytes = options_.keep_on_device ? sizeof(FrameStatistics) : result_bytes();
+  const VkBufferCopy region{from, from, bytes};
   vkCmdCopyBuffer(slot.download_commands, slot.result.get(), slot.readback.get(), 1, &region);
   transfers_->copy_to_host(slot.download_commands);
   transfers_->end(slot.download_commands);
@@ -165,9 +179,10 @@ void FrameEngine::record_first(int index) {
 void FrameEngine::record_frame(int index) {
   Slot& slot = slots_[static_cast<std::size_t>(index)];
   const Workspace memory = workspace(index);
-  const VkCommandBuffer commands = slot.frame_commands = recorder_->begin("frame");
+  VkCommandBuffer commands = recorder_->begin("frame");
+  slot.frame_commands.clear();
   const bool timed = slot.marks.capacity > 0;
-  TimeMarks* const every = timed && options_.bind.time_nodes ? &slot.marks : nullptr;
+  TimeMarks* const every = timed && (options_.bind.time_nodes || sliced()) ? &slot.marks : nullptr;
   recorder_->barrier(commands);  // frames before this one used the same activations
   if (timed) {
     vkCmdResetQueryPool(commands, slot.marks.queries, 0, slot.marks.capacity);
@@ -181,7 +196,11 @@ void FrameEngine::record_frame(int index) {
   vkCmdUpdateBuffer(commands, slot.result.get(), statistics_offset(), sizeof start, &start);
   record_inputs(commands, slot, *frame_, memory);
   if (every != nullptr) every->mark(commands, -1);
-  frame_->record(*recorder_, commands, memory, every, options_.faulty);
+  if (sliced()) {
+    record_pieces(commands, slot, memory);
+  } else {
+    frame_->record(*recorder_, commands, memory, every, options_.faulty);
+  }
   recorder_->barrier(commands);
   record_outputs(commands, slot, memory);
   if (timed) slot.marks.mark(commands, -1);
@@ -191,6 +210,26 @@ void FrameEngine::record_frame(int index) {
     recorder_->barrier_to_host(commands);
   }
   recorder_->end(commands);
+  slot.frame_commands.push_back(commands);
+}
+
+/// Every run in commands of its own; `commands` is ended and becomes those behind the last run.
+void FrameEngine::record_pieces(VkCommandBuffer& commands, Slot& slot, const Workspace& memory) {
+  const auto cut = [&] {
+    recorder_->end(commands);
+    slot.frame_commands.push_back(commands);
+    commands = recorder_->begin("slice");
+  };
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const PlannedRun& run = plan_.frame.runs[i];
+    for (int part = 0; part < parts_[i]; ++part) {
+      cut();
+      if (part == 0 && run.barrier_before) recorder_->barrier(commands);
+      frame_->record_run(*recorder_, commands, memory, i, part, parts_[i], options_.faulty);
+      if (slot.marks.capacity > 0) slot.marks.mark(commands, run.step);
+    }
+  }
+  cut();
 }
 
 void FrameEngine::record_outputs(VkCommandBuffer commands, const Slot& slot, const Workspace& memory) {
@@ -267,12 +306,58 @@ void FrameEngine::submit(int slot, bool first) {
   Slot& s = slots_[static_cast<std::size_t>(slot)];
   if (options_.faulty) fault_on_submit();
   if (staged_) submit_after(nullptr, uploaded_, {&s.upload_commands, 1}, true);
-  const std::array both{s.first_commands, s.frame_commands};
-  const bool initial = first && s.first_commands != VK_NULL_HANDLE;
-  // Frames share activations: the barrier that opens their commands orders them on the one compute queue.
-  submit_after(staged_ ? &uploaded_ : nullptr, computed_, std::span(both).subspan(initial ? 0 : 1), false);
+  if (sliced()) {
+    submit_slices(s, first);
+  } else {
+    const std::array both{s.first_commands, s.frame_commands.front()};
+    const bool initial = first && s.first_commands != VK_NULL_HANDLE;
+    // Frames share activations: the barrier that opens their commands orders them on the one compute queue.
+    submit_after(staged_ ? &uploaded_ : nullptr, computed_, std::span(both).subspan(initial ? 0 : 1), false);
+  }
   s.computed = computed_.value;
   s.downloaded = 0;
+}
+
+/// As many pieces at once as fit into a slice by what they cost in an earlier frame; before that, one by one.
+void FrameEngine::submit_slices(Slot& slot, bool first) {
+  if (record_again_) {
+    computed_.wait(*device_, computed_.value);
+    record_all();
+  }
+  const Timeline* before = staged_ ? &uploaded_ : nullptr;
+  if (first && slot.first_commands != VK_NULL_HANDLE) {
+    submit_after(before, computed_, {&slot.first_commands, 1}, false);
+    before = nullptr;
+  }
+  const std::span<const VkCommandBuffer> pieces(slot.frame_commands);
+  const auto cost = [&](std::size_t i) { return i < piece_ms_.size() ? piece_ms_[i] : options_.slice_ms; };
+  for (std::size_t at = 0, end = 0; at < pieces.size(); at = end) {
+    double ms = cost(at);
+    for (end = at + 1; end < pieces.size() && ms + cost(end) <= options_.slice_ms; ++end) ms += cost(end);
+    if (computed_.value > 0) computed_.wait(*device_, computed_.value - 1);
+    submit_after(before, computed_, pieces.subspan(at, end - at), false);
+    before = nullptr;
+  }
+}
+
+/// Runs that alone take longer than a slice are recorded again in parts.
+void FrameEngine::learn_costs(const Slot& slot) {
+  const std::vector<double> ms = intervals_ms(slot);
+  if (ms.size() != slot.frame_commands.size()) return;
+  if (!costs_known_) {
+    costs_known_ = true;
+    std::size_t piece = 1;  // the first one holds colour conversion
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      const Range rows = plan_.frame.runs[i].rows;
+      const int most = std::max(1, (rows.end - rows.begin) / 8);
+      const int wanted = std::clamp(static_cast<int>(1.25 * ms[piece] / options_.slice_ms) + 1, 1, most);
+      record_again_ = record_again_ || wanted != parts_[i];
+      parts_[i] = wanted;
+      ++piece;
+    }
+    if (record_again_) return;  // the pieces change, so that this frame's times say nothing of them
+  }
+  piece_ms_ = ms;
 }
 
 void FrameEngine::wait(int slot) {
@@ -285,6 +370,7 @@ void FrameEngine::wait(int slot) {
   }
   if (staged_) downloaded_.wait(*device_, s.downloaded);
   host_result(s).invalidate();
+  if (sliced() && s.computed > 0 && !record_again_) learn_costs(s);
 }
 
 FrameStatistics FrameEngine::statistics(int slot) const {
@@ -304,12 +390,7 @@ std::vector<NamedOutput> FrameEngine::read_outputs(int slot) const {
   for (std::size_t i = 0; i < plan_.named.size(); ++i) {
     const TensorView view = frame_->view(plan_.frame.graph.resolve(plan_.named[i].value));
     const std::vector<float> all = unpack_nhwc(result.subspan(named_offset(i)), view);
-    // Cropped to the frame at this output's scale, partly covered pixels included.
-    const auto crop = [](int size, int frame, int padded) {
-      return static_cast<int>((static_cast<std::int64_t>(size) * frame + padded - 1) / padded);
-    };
-    const Shape shape{view.c, crop(view.h, options_.bind.format.height, plan_.height),
-                      crop(view.w, options_.bind.format.width, plan_.width)};
+    const Shape shape = cropped(view);
     NamedOutput output{plan_.named[i].name, shape, {}};
     for (int c = 0; c < shape.c; ++c) {
       for (int y = 0; y < shape.h; ++y) {
@@ -322,24 +403,58 @@ std::vector<NamedOutput> FrameEngine::read_outputs(int slot) const {
   return outputs;
 }
 
+/// Partly covered pixels included.
+Shape FrameEngine::cropped(const TensorView& view) const {
+  const auto crop = [](int size, int frame, int padded) {
+    return static_cast<int>((static_cast<std::int64_t>(size) * frame + padded - 1) / padded);
+  };
+  return {view.c, crop(view.h, options_.bind.format.height, plan_.height),
+          crop(view.w, options_.bind.format.width, plan_.width)};
+}
+
+Binding FrameEngine::device_frame(int slot) const {
+  return {&slots_[static_cast<std::size_t>(slot)].result, 0, 0, raw_.bytes(), 4};
+}
+
+std::vector<DeviceOutput> FrameEngine::device_outputs(int slot) const {
+  std::vector<DeviceOutput> outputs;
+  for (std::size_t i = 0; i < plan_.named.size(); ++i) {
+    const Value v = plan_.frame.graph.resolve(plan_.named[i].value);
+    const TensorView view = frame_->view(v);
+    const std::uint64_t begin = named_offset(i);
+    outputs.push_back({plan_.named[i].name,
+                       cropped(view),
+                       view,
+                       {&slots_[static_cast<std::size_t>(slot)].result, static_cast<std::int64_t>(begin),
+                        begin, begin + plan_.frame.residence(v).bytes, element_bytes(view.storage)}});
+  }
+  return outputs;
+}
+
+/// Between each two marks of the slot's last frame.
+std::vector<double> FrameEngine::intervals_ms(const Slot& slot) const {
+  if (slot.marks.next == 0) return {};
+  std::vector<std::uint64_t> ticks(slot.marks.next);
+  UNBLUR_VK(vkGetQueryPoolResults(device_->get(), slot.queries.get(), 0, slot.marks.next, ticks.size() * 8,
+                                  ticks.data(), 8, VK_QUERY_RESULT_64_BIT));
+  std::vector<double> intervals;
+  for (std::size_t i = 1; i < ticks.size(); ++i) {
+    intervals.push_back(static_cast<double>(ticks[i] - ticks[i - 1]) *
+                        device_->physical().limits.timestamp_ns * 1e-6);
+  }
+  return intervals;
+}
+
 std::vector<NodeTime> FrameEngine::read_times(int slot, double* total_ms) const {
   const Slot& s = slots_[static_cast<std::size_t>(slot)];
-  *total_ms = 0;
-  if (s.marks.next == 0) return {};
-  std::vector<std::uint64_t> ticks(s.marks.next);
-  UNBLUR_VK(vkGetQueryPoolResults(device_->get(), s.queries.get(), 0, s.marks.next, ticks.size() * 8,
-                                  ticks.data(), 8, VK_QUERY_RESULT_64_BIT));
-  const auto to_ms = [&](std::uint64_t from, std::uint64_t to) {
-    return static_cast<double>(to - from) * device_->physical().limits.timestamp_ns * 1e-6;
-  };
-  *total_ms = to_ms(ticks.front(), ticks.back());
-  if (!options_.bind.time_nodes) return {};
+  const std::vector<double> intervals = intervals_ms(s);
+  *total_ms = std::accumulate(intervals.begin(), intervals.end(), 0.0);
+  if (!options_.bind.time_nodes || intervals.empty()) return {};
 
   std::vector<double> per_step(frame_->plan().steps.size());
   double colour = 0;
   for (std::size_t i = 0; i < s.marks.step.size(); ++i) {
-    const double ms = to_ms(ticks[i], ticks[i + 1]);
-    (s.marks.step[i] < 0 ? colour : per_step[static_cast<std::size_t>(s.marks.step[i])]) += ms;
+    (s.marks.step[i] < 0 ? colour : per_step[static_cast<std::size_t>(s.marks.step[i])]) += intervals[i];
   }
   std::vector<NodeTime> times;
   for (std::size_t i = 0; i < per_step.size(); ++i) {

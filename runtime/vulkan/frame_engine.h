@@ -21,6 +21,16 @@ struct Timeline {
   void wait(const Device& device, std::uint64_t until) const;
 };
 
+[[nodiscard]] SemaphoreHandle make_timeline(const Device& device);
+
+/// A named output where the device has it; `shape` is cropped to the frame at the output's own scale.
+struct DeviceOutput {
+  std::string name;
+  Shape shape;
+  TensorView view;
+  Binding where;
+};
+
 class FrameEngine {
  public:
   /// Plans, allocates, compiles and records. `model` must outlive the engine.
@@ -44,6 +54,10 @@ class FrameEngine {
   void read_frame(int slot, Frame& frame) const;
   [[nodiscard]] std::vector<NamedOutput> read_outputs(int slot) const;
   [[nodiscard]] std::vector<NodeTime> read_times(int slot, double* total_ms) const;
+  /// The restored frame, laid out as RawLayout says, and the named outputs; valid until the slot is submitted
+  /// again.
+  [[nodiscard]] Binding device_frame(int slot) const;
+  [[nodiscard]] std::vector<DeviceOutput> device_outputs(int slot) const;
   /// The frames that `load` put there, in window order.
   [[nodiscard]] std::vector<Frame> loaded_frames(int slot) const;
 
@@ -58,15 +72,23 @@ class FrameEngine {
     Buffer result;               ///< frame, statistics, named outputs
     Buffer readback;             ///< its copy for the host; empty where `result` is mapped
     VkCommandBuffer upload_commands = VK_NULL_HANDLE, download_commands = VK_NULL_HANDLE;
-    VkCommandBuffer first_commands = VK_NULL_HANDLE, frame_commands = VK_NULL_HANDLE;
+    VkCommandBuffer first_commands = VK_NULL_HANDLE;
+    std::vector<VkCommandBuffer> frame_commands;  ///< one, or one per piece that a slice may end behind
     QueryPoolHandle queries;
     TimeMarks marks;
     std::uint64_t computed = 0, downloaded = 0;  ///< timeline values of the last submission; 0 = none yet
   };
 
   void make_slot(int index);
+  void record_all();
   void record_first(int index);
   void record_frame(int index);
+  void record_pieces(VkCommandBuffer& commands, Slot& slot, const Workspace& memory);
+  void submit_slices(Slot& slot, bool first);
+  void learn_costs(const Slot& slot);
+  [[nodiscard]] bool sliced() const noexcept { return options_.slice_ms > 0; }
+  [[nodiscard]] std::vector<double> intervals_ms(const Slot& slot) const;
+  [[nodiscard]] Shape cropped(const TensorView& view) const;
   void record_transfers(Slot& slot);
   void record_inputs(VkCommandBuffer commands, const Slot& slot, const Program& program,
                      const Workspace& memory);
@@ -94,6 +116,10 @@ class FrameEngine {
   std::unique_ptr<Recorder> recorder_, transfers_;
   Timeline uploaded_, computed_, downloaded_;
   std::vector<Slot> slots_;
+  // Slices: into how many parts each run is recorded, and what each piece of a frame costs, as measured.
+  std::vector<int> parts_;
+  std::vector<double> piece_ms_;
+  bool costs_known_ = false, record_again_ = false;
 };
 
 }  // namespace unblur::vk

@@ -21,6 +21,11 @@ struct FrameOptions {
   bool share_memory = true;  ///< false: no aliasing, for tests
   bool poison = false;       ///< fill activations with NaN before every frame, for tests
   bool faulty = true;        ///< the fault hook may act
+  /// > 0: a frame is submitted in slices of about so many ms with at most one waiting behind the one that
+  /// runs, so that drawing gets its turn; `submit` then returns when the last slice is under way, and one
+  /// frame may be in flight.
+  double slice_ms = 0;
+  bool keep_on_device = false;  ///< pictures and named outputs are not copied to the host
 };
 
 struct FramePlan {

@@ -54,12 +54,12 @@ VkDebugUtilsMessengerCreateInfoEXT messenger_info(Instance* self) {
 
 }  // namespace
 
-Instance::Instance(bool validation) : validation_(validation) {
+Instance::Instance(bool validation, std::span<const char* const> wanted) : validation_(validation) {
   if (validation && !layer_present(kValidationLayer)) {
     throw DeviceError("UNBLUR_VALIDATION is set but the layer is absent: install vulkan-validationlayers");
   }
   std::vector<const char*> layers;
-  std::vector<const char*> extensions;
+  std::vector<const char*> extensions(wanted.begin(), wanted.end());
   if (validation) layers.push_back(kValidationLayer);
   debug_utils_ = extension_present(nullptr, VK_EXT_DEBUG_UTILS_EXTENSION_NAME);
   if (debug_utils_) extensions.push_back(VK_EXT_DEBUG_UTILS_EXTENSION_NAME);
@@ -113,12 +113,13 @@ void Instance::add_message(std::string message) {
   messages_.push_back(std::move(message));
 }
 
-std::shared_ptr<Instance> shared_instance(bool force_validation) {
+std::shared_ptr<Instance> shared_instance(bool force_validation, std::span<const char* const> extensions) {
   static std::mutex mutex;
   static std::weak_ptr<Instance> current;
   const std::scoped_lock lock(mutex);
   if (auto existing = current.lock()) return existing;
-  auto created = std::make_shared<Instance>(force_validation || environment_flag("UNBLUR_VALIDATION"));
+  auto created =
+      std::make_shared<Instance>(force_validation || environment_flag("UNBLUR_VALIDATION"), extensions);
   current = created;
   return created;
 }

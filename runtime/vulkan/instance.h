@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,10 @@ namespace unblur::vk {
 
 class Instance {
  public:
-  /// `validation`: load the Khronos layer with synchronisation validation and count every message. Throws
-  /// DeviceError if there is no loader or driver, or the layer is asked for and absent.
-  explicit Instance(bool validation);
+  /// `validation`: load the Khronos layer with synchronisation validation and count every message.
+  /// `extensions`: what a window system needs besides. Throws DeviceError if there is no loader or driver, or
+  /// the layer is asked for and absent.
+  explicit Instance(bool validation, std::span<const char* const> extensions = {});
   ~Instance();
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
@@ -36,8 +38,9 @@ class Instance {
   std::vector<std::string> messages_;
 };
 
-/// The shared instance; validation as UNBLUR_VALIDATION=1 asks (or `force_validation`, which must come
-/// first).
-[[nodiscard]] std::shared_ptr<Instance> shared_instance(bool force_validation = false);
+/// The shared instance; validation as UNBLUR_VALIDATION=1 asks (or `force_validation`). Who needs that, or
+/// `extensions`, must come first.
+[[nodiscard]] std::shared_ptr<Instance> shared_instance(bool force_validation = false,
+                                                        std::span<const char* const> extensions = {});
 
 }  // namespace unblur::vk

@@ -120,12 +120,18 @@ void choose_queues(PhysicalDevice& device) {
     const bool dma =
         (flags & VK_QUEUE_TRANSFER_BIT) != 0 && (flags & (VK_QUEUE_COMPUTE_BIT | VK_QUEUE_GRAPHICS_BIT)) == 0;
     if (dma && !transfer) transfer = i;
+    constexpr VkQueueFlags kBoth = VK_QUEUE_COMPUTE_BIT | VK_QUEUE_GRAPHICS_BIT;
+    if ((flags & kBoth) == kBoth && !device.drawing_family) {
+      device.drawing_family = i;
+      device.drawing_queues = families[i].queueCount;
+    }
   }
   if (!compute) {
     device.unusable = "no compute queue";
     return;
   }
   device.compute_family = *compute;
+  device.compute_queues = families[*compute].queueCount;
   device.transfer_family = transfer.value_or(*compute);
   if (families[*compute].timestampValidBits == 0) device.limits.timestamp_ns = 0;
 }

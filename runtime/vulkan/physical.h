@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +41,9 @@ struct PhysicalDevice {
   Quirks quirks;
   Limits limits;
   std::uint32_t compute_family = 0;
-  std::uint32_t transfer_family = 0;  ///< = compute_family where there is no queue of its own
+  std::uint32_t transfer_family = 0;            ///< = compute_family where there is no queue of its own
+  std::optional<std::uint32_t> drawing_family;  ///< one that draws and computes
+  std::uint32_t compute_queues = 1, drawing_queues = 1;  ///< how many queues those families have
   std::array<std::uint8_t, VK_UUID_SIZE> uuid{};
   std::uint32_t driver_version = 0;
   bool robust_access = false, memory_budget = false, memory_model = false;

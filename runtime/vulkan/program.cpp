@@ -109,21 +109,35 @@ void Program::plant_nan(VkCommandBuffer commands, const Recorder& recorder, Valu
 
 void Program::record(Recorder& recorder, VkCommandBuffer commands, const Workspace& memory, TimeMarks* marks,
                      bool faulty) const {
-  std::vector<Binding> bindings;
-  for (const PlannedRun& run : plan_.runs) {
-    const PlannedStep& step = plan_.steps[static_cast<std::size_t>(run.step)];
-    if (run.barrier_before) recorder.barrier(commands);
-    bindings.clear();
-    for (const TouchedRows& touched : run.touched) bindings.push_back(touched_binding(touched, memory));
-    if (!step.kernel.weights.empty()) {
-      bindings.push_back({&weights_, static_cast<std::int64_t>(step.weight_offset), step.weight_offset,
-                          step.weight_offset + step.kernel.weights.size(), 4});
-    }
-    recorder.dispatch(commands, pipelines_[static_cast<std::size_t>(run.step)], bindings,
-                      step.kernel.dispatch(run.rows.begin, run.rows.end));
-    if (faulty && fault_at_node("nan", step.step.name)) plant_nan(commands, recorder, step.output, memory);
-    if (marks != nullptr) marks->mark(commands, run.step);
+  for (std::size_t i = 0; i < plan_.runs.size(); ++i) {
+    if (plan_.runs[i].barrier_before) recorder.barrier(commands);
+    record_run(recorder, commands, memory, i, 0, 1, faulty);
+    if (marks != nullptr) marks->mark(commands, plan_.runs[i].step);
   }
+}
+
+void Program::record_run(Recorder& recorder, VkCommandBuffer commands, const Workspace& memory,
+                         std::size_t index, int part, int parts, bool faulty) const {
+  const PlannedRun& run = plan_.runs[index];
+  const PlannedStep& step = plan_.steps[static_cast<std::size_t>(run.step)];
+  // Parts begin where whole groups of rows do: stores that shuffle write several rows at once.
+  constexpr int kRowUnit = 8;
+  const int units = (run.rows.end - run.rows.begin + kRowUnit - 1) / kRowUnit;
+  const auto row = [&](int p) {
+    return std::min(run.rows.end, run.rows.begin + units * p / parts * kRowUnit);
+  };
+  if (row(part) >= row(part + 1)) return;
+  std::vector<Binding> bindings;
+  for (const TouchedRows& touched : run.touched) bindings.push_back(touched_binding(touched, memory));
+  if (!step.kernel.weights.empty()) {
+    bindings.push_back({&weights_, static_cast<std::int64_t>(step.weight_offset), step.weight_offset,
+                        step.weight_offset + step.kernel.weights.size(), 4});
+  }
+  recorder.dispatch(commands, pipelines_[static_cast<std::size_t>(run.step)], bindings,
+                    step.kernel.dispatch(row(part), row(part + 1)));
+  const bool last = part + 1 == parts;
+  if (last && faulty && fault_at_node("nan", step.step.name))
+    plant_nan(commands, recorder, step.output, memory);
 }
 
 void upload(const std::shared_ptr<Device>& device, const Pipelines& pipelines, const Buffer& target,

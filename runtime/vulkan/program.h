@@ -74,6 +74,10 @@ class Program {
   /// step, none behind the last. `marks` may be null. `faulty`: the fault hook's NaN may be planted.
   void record(Recorder& recorder, VkCommandBuffer commands, const Workspace& memory, TimeMarks* marks,
               bool faulty) const;
+  /// One run alone, without the barrier before it: part `part` of `parts` of its rows (the last ones may be
+  /// empty). The same bits whatever the parts.
+  void record_run(Recorder& recorder, VkCommandBuffer commands, const Workspace& memory, std::size_t run,
+                  int part, int parts, bool faulty) const;
   /// Where a value lies in that memory.
   [[nodiscard]] Binding binding(Value v, const Workspace& memory) const;
   [[nodiscard]] TensorView view(Value v) const { return plan_.graph.view(v, plan_.storage); }

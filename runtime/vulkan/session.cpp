@@ -89,10 +89,12 @@ bool VulkanSession::load_states(const TensorMap& states) {
 std::string VulkanSession::take(const Pending& frame, const FrameEngine& engine, int slot,
                                 Result& result) const {
   if (std::string fault = engine.statistics(slot).fault(); !fault.empty()) return fault;
-  result.frame = Frame(options_.bind.format);
   const auto start = std::chrono::steady_clock::now();
-  engine.read_frame(slot, result.frame);
-  result.outputs = engine.read_outputs(slot);
+  if (!options_.keep_on_device) {
+    result.frame = Frame(options_.bind.format);
+    engine.read_frame(slot, result.frame);
+    result.outputs = engine.read_outputs(slot);
+  }
   const double download_ms = ms_since(start);
   result.times = engine.read_times(slot, &result.gpu_ms);
   if (options_.bind.time_nodes) {
@@ -115,6 +117,8 @@ Result VulkanSession::finish_oldest() {
   try {
     engine_.wait(frame.slot);
     Result result;
+    received_by_ = &engine_;
+    received_slot_ = frame.slot;
     if (const std::string fault = take(frame, engine_, frame.slot, result); !fault.empty())
       result = retry(frame, fault);
     pending_.pop_front();
@@ -156,6 +160,8 @@ Result VulkanSession::retry(const Pending& frame, const std::string& fault) {
     fp32_->submit(0, frame.first);
     fp32_->wait(0);
     again = take(frame, *fp32_, 0, result);
+    received_by_ = fp32_.get();
+    received_slot_ = 0;
     if (again.empty()) engine_.write_states((frame.slot + 1) % engine_.slots(), fp32_->read_states(1));
   }
   if (!again.empty()) {

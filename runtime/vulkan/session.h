@@ -24,10 +24,16 @@ class VulkanSession final : public Session {
   [[nodiscard]] int in_flight() const override {
     return static_cast<int>(pending_.size() + finished_.size());
   }
-  [[nodiscard]] int max_in_flight() const override { return engine_.slots() - 1; }
+  [[nodiscard]] int max_in_flight() const override { return options_.slice_ms > 0 ? 1 : engine_.slots() - 1; }
   [[nodiscard]] int min_offset() const override { return window_.first; }
   [[nodiscard]] int max_offset() const override { return window_.last; }
   [[nodiscard]] const PlanReport& report() const override { return engine_.plan().report; }
+
+  // With FrameOptions::keep_on_device: the frame received last, valid until the next `submit`.
+  [[nodiscard]] Binding device_frame() const { return received_by_->device_frame(received_slot_); }
+  [[nodiscard]] std::vector<DeviceOutput> device_outputs() const {
+    return received_by_->device_outputs(received_slot_);
+  }
 
  private:
   struct Pending {
@@ -52,6 +58,8 @@ class VulkanSession final : public Session {
   int next_slot_ = 0;
   bool first_ = true;
   std::uint64_t received_ = 0;
+  const FrameEngine* received_by_ = &engine_;
+  int received_slot_ = 0;
 };
 
 }  // namespace unblur::vk

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A stored frame to the model's tensor: RGB in the model's range, the frame's edge repeated to the right and
 // below up to the model's size multiple. One invocation per pixel of the tensor. Slots: raw frame, tensor.
+// With UNBLUR_PICTURE the second slot is a picture for the screen instead: a word per pixel, ten bits per
+// channel, red lowest (exact for RGB of 8 bits).
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "../colour/colour.glsl"
@@ -36,11 +38,27 @@ vec3 components(ivec2 at) {
   return vec3(y, kLayout == kGrey ? vec2(0) : chroma(at));
 }
 
+#ifdef UNBLUR_PICTURE
+void store_pixel(int i, vec3 rgb) {
+  const uvec3 code = uvec3(rgb * 1023.0 + 0.5);
+  const uint packed = code.x | code.y << 10 | code.z << 20;
+#ifdef UNBLUR_BDA
+  Words1(push.buffers[kTensor]).v[i] = packed;
+#else
+  slot1.v[(first_word(kTensor) + i) >> 1][i & 1] = packed;
+#endif
+}
+#endif
+
 void main() {
   const int x = int(gl_GlobalInvocationID.x), y = word(11) + int(gl_WorkGroupID.y);
   const int width = word(8);
   if (x >= width) return;
   const vec3 rgb = clamp(times_matrix(components(min(ivec2(x, y), frame_size() - 1))), vec3(0), vec3(1));
+#ifdef UNBLUR_PICTURE
+  store_pixel(y * width + x, rgb);
+#else
   const vec3 value = kRangeLow + rgb * (kRangeHigh - kRangeLow);
   store8(kTensor, (y * width + x) * word(9) + word(10), Vec8(vec4(value, 0), vec4(0)));
+#endif
 }

@@ -93,6 +93,35 @@ ReferenceTensor padded_rgb(const Frame& frame, int height, int width) {
   return tensor;
 }
 
+TEST(Session, SlicesGiveTheSameBits) {
+  FrameOptions options = plain();
+  options.slice_ms = 1e-4;  // every run in as many parts as it has groups of rows, once its cost is known
+  expect_same(plain_run(), run(options));
+  options.slice_ms = 1e4;  // one by one, then all at once
+  expect_same(plain_run(), run(options));
+}
+
+TEST(Session, LeavesFramesOnTheDevice) {
+  FrameOptions options = plain();
+  options.keep_on_device = true;
+  options.slice_ms = 20;
+  VulkanSession session(test::device(), test::shared_pipelines(), model(), options);
+  for (int i = 0; i < kFrames; ++i) {
+    const Frame input = test::make_frame(kFormat, i);
+    const Frame* window = &input;
+    session.submit({&window, 1});
+    const Result result = session.receive();
+    EXPECT_TRUE(result.frame.data.empty());
+    const Binding raw = session.device_frame();
+    Frame frame(kFormat);
+    RawLayout(kFormat).unpack(
+        download(test::device(), test::pipelines(), *raw.buffer, raw.begin, raw.end - raw.begin), frame);
+    EXPECT_TRUE(frame.data == plain_run().frames.at(static_cast<std::size_t>(i)).data) << "frame " << i;
+    ASSERT_EQ(session.device_outputs().size(), 1U);
+    EXPECT_EQ(session.device_outputs()[0].shape, (Shape{2, 16, 12}));
+  }
+}
+
 TEST(Session, EqualsFloat64LoopsOverFrames) {
   test::StateValues states;
   for (int i = 0; i < kFrames; ++i) {
