@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+// Off-screen: what the program draws, pixel by pixel where the picture is shown one to one.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "core/test_pattern.h"
+#include "drawing/colours.h"
+#include "media/image_file.h"
+#include "viewing.h"
+
+namespace unblur::test {
+namespace {
+
+constexpr int kWidth = 320, kHeight = 180;
+const std::string kPattern = "pattern:320x180";
+const std::vector<std::string> kOneToOne{kPattern, "--size", "320x180"};
+
+/// The test pattern's picture that a screenshot of side A shows, by the number in its corner.
+Frame pattern_behind(const Frame& screenshot) {
+  const std::optional<int> index = read_stamp(screenshot);
+  EXPECT_TRUE(index.has_value());
+  return TestPattern(test_pattern_options(kPattern)).picture(index.value_or(0), false);
+}
+
+double mean_of(const Frame& f) {
+  double sum = 0;
+  for (const std::byte b : f.data) sum += std::to_integer<int>(b);
+  return sum / static_cast<double>(f.data.size());
+}
+
+TEST(Views, ShowBothSidesPixelByPixel) {
+  const Viewing v;
+  const Outcome o = v.run(kOneToOne,
+                          "wait 3\nkey h\nkey space\nkey 3\nscreenshot a.png\nkey 4\nscreenshot b.png\n"
+                          "key 1\nscreenshot split.png\ndrag 160 90 80 90\nscreenshot dragged.png\n"
+                          "key 5\nscreenshot difference.png\nkey 2\nscreenshot side.png\n"
+                          "key 6\nwait 20\nscreenshot blink.png\nexpect frozen\nquit\n");
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Frame a = v.picture("a.png"), b = v.picture("b.png"), split = v.picture("split.png");
+  const Frame truth = pattern_behind(a);
+  EXPECT_EQ(worst(a, truth, 0, kWidth), 0) << "the input comes through unchanged";
+  EXPECT_LE(worst(b, halved(truth), 0, kWidth), 1);
+  EXPECT_EQ(worst(split, a, 0, kWidth / 2), 0);
+  EXPECT_EQ(worst(split, b, kWidth / 2, kWidth), 0);
+  const Frame dragged = v.picture("dragged.png");
+  EXPECT_EQ(worst(dragged, a, 0, 80), 0) << "the divider was dragged to a quarter";
+  EXPECT_EQ(worst(dragged, b, 80, kWidth), 0);
+  const Frame difference = v.picture("difference.png");
+  for (const int x : {10, 100, 300}) {
+    const std::size_t at = 3 * (static_cast<std::size_t>(90) * kWidth + static_cast<std::size_t>(x));
+    const int apart = std::to_integer<int>(a.data[at]) - std::to_integer<int>(b.data[at]);
+    EXPECT_NEAR(std::to_integer<int>(difference.data[at]), std::min(255, 4 * std::abs(apart)), 5) << x;
+  }
+  const Frame side = v.picture("side.png");
+  EXPECT_GT(worst(side, a, 0, kWidth), 8);
+  const Frame blink = v.picture("blink.png");
+  EXPECT_TRUE(worst(blink, a, 0, kWidth) == 0 || worst(blink, b, 0, kWidth) == 0);
+}
+
+TEST(Views, StrengthBlendsAndZeroIsTheInputToTheBit) {
+  const Viewing v;
+  std::vector<std::string> arguments = kOneToOne;
+  arguments.insert(arguments.end(), {"--view", "b"});
+  std::string weaker;
+  for (int i = 0; i < 5; ++i) weaker += "key ,\n";
+  const Outcome o = v.run(arguments, "wait 2\nkey h\nkey space\n" + weaker + "screenshot half.png\n" +
+                                         weaker + "screenshot off.png\nquit\n");
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Frame off = v.picture("off.png"), half = v.picture("half.png");
+  const Frame input = pattern_behind(off);
+  EXPECT_EQ(worst(off, input, 0, kWidth), 0);
+  for (const std::size_t at : {3000U, 60001U, 150002U}) {
+    EXPECT_NEAR(std::to_integer<int>(half.data[at]), 0.75 * std::to_integer<int>(input.data[at]), 1.5) << at;
+  }
+}
+
+TEST(Motion, MapHasTheColourOfTheClaimedMotion) {
+  const Viewing v;
+  std::vector<std::string> arguments = kOneToOne;
+  arguments.insert(arguments.end(), {"--view", "b", "--motion", "middlebury"});
+  const Outcome o =
+      v.run(arguments,
+            "wait 2\nkey h\nkey space\nscreenshot map.png\nkey m\nkey m\nkey space\nwait 2\nkey space\n"
+            "screenshot none.png\nkey m\nkey space\nwait 2\nkey space\nscreenshot paths.png\nquit\n");
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Frame map = v.picture("map.png");
+  const Colour wanted = middlebury_colour({kClaimedMotion / 32, 0});
+  const std::size_t at = 3 * (static_cast<std::size_t>(60) * kWidth + 200);
+  // 80 % of the map over a picture at half brightness.
+  EXPECT_NEAR(std::to_integer<int>(map.data[at]), 255 * 0.8 * wanted.r, 60);
+  EXPECT_NEAR(std::to_integer<int>(map.data[at + 1]) - std::to_integer<int>(map.data[at]),
+              255 * 0.8 * (wanted.g - wanted.r), 40);
+  EXPECT_NEAR(std::to_integer<int>(map.data[at + 2]) - std::to_integer<int>(map.data[at]),
+              255 * 0.8 * (wanted.b - wanted.r), 40);
+  EXPECT_GT(mean_of(map), mean_of(v.picture("none.png")) + 60) << "the map is light, the halved picture dark";
+  EXPECT_GT(worst(v.picture("paths.png"), v.picture("none.png"), 0, kWidth), 60);
+}
+
+TEST(Sources, PictureFolderAndSecondPattern) {
+  const Viewing v;
+  const TestPattern pattern(test_pattern_options(kPattern));
+  write_png(v / "still.png", pattern.picture(5, true));
+  std::filesystem::create_directories(v / "folder");
+  for (int i = 0; i < 3; ++i)
+    write_png(v.folder() / "folder" / ("f" + std::to_string(i) + ".png"), pattern.picture(10 + i, false));
+  const Outcome o = v.run(
+      {"still.png", "--size", "320x180", "--view", "a"},
+      "wait 1\nkey h\nscreenshot still.shot.png\nopen folder\nkey l\nwait 3\n"
+      "expect frame 2\nscreenshot last.png\nopen pattern:320x180\nwait 2\nscreenshot pattern.png\nquit\n");
+  ASSERT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ(worst(v.picture("still.shot.png"), v.picture("still.png"), 0, kWidth), 0);
+  EXPECT_EQ(worst(v.picture("last.png"), pattern.picture(12, false), 0, kWidth), 0);
+  EXPECT_TRUE(read_stamp(v.picture("pattern.png")).has_value());
+}
+
+TEST(Panels, ClicksFindWidgetsAndTheStatusLineTells) {
+  const Viewing v;
+  const Outcome o =
+      v.run({kPattern, "--size", "1000x900"},
+            "wait 2\nexpect half, fp32\nexpect 320x180\nexpect llvmpipe\nkey space\nscreenshot before.png\n"
+            "click Difference\nscreenshot difference.png\nkey ?\nwait 1\nscreenshot help.png\nkey ?\n"
+            "key space\nclick 1/2\nwait 2\nexpect at 50 %\nclick Source\nclick Motion\nwait 1\nclick "
+            "Paths\nwait 2\n"
+            "key space\nscreenshot paths.png\nkey t\nwait 1\nscreenshot light.png\nkey tab\nwait 1\n"
+            "screenshot wide.png\nquit\n");
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Frame before = v.picture("before.png");
+  // The panel begins at 690 px, the picture ends there.
+  EXPECT_GT(worst(before, v.picture("difference.png"), 0, 690), 40);
+  EXPECT_GT(worst(v.picture("difference.png"), v.picture("help.png"), 200, 500), 100)
+      << "the keys lie over the picture";
+  EXPECT_GT(mean_of(v.picture("light.png")), mean_of(v.picture("paths.png")) + 30);
+  EXPECT_GT(worst(v.picture("light.png"), v.picture("wide.png"), 700, 1000), 40);
+}
+
+TEST(Mistakes, EndAsTheProgramsDo) {
+  const Viewing v;
+  EXPECT_EQ(v.run({"absent.mp4", "--frames", "1"}).code, 4);
+  EXPECT_EQ(v.run({kPattern, "--frames", "1", "--view", "sideways"}).code, 2);
+  EXPECT_EQ(v.run({kPattern}).code, 2) << "nothing would end it";
+  EXPECT_EQ(v.run({kPattern}, "jump 3\n").code, 2);
+  const Outcome failed = v.run(kOneToOne, "wait 1\nexpect what it does not say\n");
+  EXPECT_EQ(failed.code, 1);
+  EXPECT_NE(failed.err.find("script.txt:2"), std::string::npos) << failed.err;
+  const Outcome shown = Process(v.folder(), v.command({kPattern}, ""),
+                                v.environment({{"DISPLAY", ""}, {"WAYLAND_DISPLAY", ""}}))
+                            .wait();
+  EXPECT_EQ(shown.code, 3) << shown.err;
+}
+
+TEST(Frames, EndAfterAsManyAndLeaveAScreenshot) {
+  const Viewing v;
+  const Outcome o = v.run({kPattern, "--size", "320x180", "--frames", "4", "--screenshot", "end.png"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ(v.picture("end.png").format.width, kWidth);
+}
+
+TEST(Faults, ANaNFrameIsPaintedAndNamed) {
+  const Viewing v;
+  const Outcome o = v.run({kPattern, "--size", "320x180", "--view", "b"},
+                          "wait 2\nexpect NaN\nkey h\nwait 1\nscreenshot nan.png\nquit\n",
+                          {{"UNBLUR_FAULT", "nan@narrow"}});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Frame nan = v.picture("nan.png");
+  int painted = 0;
+  for (std::size_t i = 0; i < nan.data.size(); i += 3)
+    painted += std::to_integer<int>(nan.data[i]) > 180 && std::to_integer<int>(nan.data[i + 1]) < 40 ? 1 : 0;
+  EXPECT_GT(painted, kWidth * kHeight / 3);
+}
+
+}  // namespace
+}  // namespace unblur::test
