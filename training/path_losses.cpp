@@ -8,7 +8,8 @@
 namespace unblur {
 namespace {
 
-constexpr double kPathEps = 1e-4;  // inside the root: px^2
+constexpr double kPathEps = 1e-4;   // inside the root: px^2
+constexpr double kShortPath = 1.0;  // px: errors of longer paths count in proportion to them
 
 at::Tensor mean_over_instants(const at::Tensor& points, const PathTruth& truth, double eps) {
   return ((points - truth.gather).square().sum(2) + eps).sqrt().mean(1, /*keepdim=*/true);
@@ -48,7 +49,8 @@ at::Tensor path_points(const at::Tensor& control, const std::string& mode, std::
 at::Tensor path_loss(const at::Tensor& control, const std::string& mode, const PathTruth& truth) {
   const at::Tensor points = path_points(control, mode, truth.gather.size(1));
   const at::Tensor count = truth.count.defined() ? truth.count : truth.mask.sum();
-  return (mean_over_instants(points, truth, kPathEps) * truth.mask).sum() / count.clamp_min(1.0);
+  const at::Tensor scale = path_distance(at::zeros_like(control), mode, truth) + kShortPath;
+  return (mean_over_instants(points, truth, kPathEps) / scale * truth.mask).sum() / count.clamp_min(1.0);
 }
 
 at::Tensor path_distance(const at::Tensor& control, const std::string& mode, const PathTruth& truth) {

@@ -32,7 +32,8 @@ struct PathTruth {
 /// Offsets (dx, dy) at `points` instants evenly over the exposure, in order of time: [n,points,2,h,w].
 [[nodiscard]] at::Tensor path_points(const at::Tensor& control, const std::string& mode, std::int64_t points);
 
-/// Mean over counted pixels and instants of sqrt(|o - truth|^2 + 1e-4).
+/// Mean over counted pixels of d / (z + 1 px): d the mean over the instants of sqrt(|o - truth|^2 + 1e-4), z
+/// that of |truth|, so that an error of a tenth counts alike whatever the length.
 [[nodiscard]] at::Tensor path_loss(const at::Tensor& control, const std::string& mode,
                                    const PathTruth& truth);
 

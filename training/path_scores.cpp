@@ -180,6 +180,10 @@ std::string PathEvaluation::json(const std::string& subject) const {
   };
   for (int b = 0; b < kBinCount; ++b) out["bins"][bin_name(b)] = entry(total(b));
   out["all"] = entry(total());
+  for (const ClipPathScore& clip : clips_) {
+    out["clips"].push_back(entry(clip));
+    out["clips"].back()["bin"] = bin_name(clip.bin);
+  }
   return out.dump(1);
 }
 

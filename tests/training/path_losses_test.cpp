@@ -34,12 +34,12 @@ TEST(Paths, PointsAreInOrderOfTimeAndAsDxDy) {
   EXPECT_TRUE(at::equal(line, at::tensor({2.0F, 1.0F, 0.0F, 0.0F, -2.0F, -1.0F}).view({3, 2})));
 }
 
-// Distances 5, 0 and 1.
-TEST(Paths, LossIsTheMeanDistanceOverInstants) {
+// Distances 5, 0 and 1, those of zero motion 5, 0 and 1 as well.
+TEST(Paths, LossIsTheMeanDistanceOverInstantsRelativeToThePath) {
   const PathTruth truth = truth_of({3, 4, 0, 0, 1, 0});
   const at::Tensor control = control_of(0, 0, 0, 2);
   EXPECT_NEAR(path_loss(control, "quad", truth).item<double>(),
-              (std::sqrt(25 + 1e-4) + 1e-2 + std::sqrt(1 + 1e-4)) / 3, 1e-6);
+              (std::sqrt(25 + 1e-4) + 1e-2 + std::sqrt(1 + 1e-4)) / 3 / 3, 1e-6);
   EXPECT_NEAR(path_distance(control, "quad", truth).item<double>(), 2.0, 1e-6);
   EXPECT_NEAR(path_length(truth).item<double>(), 6.0, 1e-6);
   const BinnedPathError bins = binned_path_error(control, "quad", truth);
@@ -55,8 +55,9 @@ TEST(Paths, StillsAreJudgedByTheBetterDirectionOfEachImage) {
   const at::Tensor backwards = better_reversed(control, "quad", truth);
   EXPECT_FALSE(backwards[0].item<bool>());
   EXPECT_TRUE(backwards[1].item<bool>());
-  EXPECT_NEAR(path_loss(control, "quad", reversed_where(truth, backwards)).item<double>(), 1e-2, 1e-6);
-  EXPECT_GT(path_loss(control, "quad", truth).item<double>(), 0.6);
+  EXPECT_NEAR(path_loss(control, "quad", reversed_where(truth, backwards)).item<double>(), 1e-2 / (5.0 / 3),
+              1e-6);
+  EXPECT_GT(path_loss(control, "quad", truth).item<double>(), 0.6 / (5.0 / 3));
 }
 
 TEST(Paths, HiddenPixelsDoNotCount) {
