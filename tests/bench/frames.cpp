@@ -2,7 +2,7 @@
 // Frames per second of a whole network on a Vulkan device, with the share of each kernel:
 //   bench_frames [rt|balanced|motion-etr-quad|MODEL.safetensors|...] [WIDTHxHEIGHT] [frames] [fp32|fp16]
 //   [device]
-// Frames are 8-bit 4:2:0.
+// Several models with commas between take turns, and are held against the first. Frames are 8-bit 4:2:0.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <map>
 #include <random>
+#include <sstream>
 
 #include "bench.h"
 #include "graph/error.h"
@@ -83,6 +84,50 @@ void print_shares(const std::vector<Result>& results, std::int64_t multiply_adds
   print(by_node, 15);
 }
 
+/// Models in turns, so that whatever else the machine does meets all of them.
+void take_turns(Backend& backend, const std::vector<std::string>& names, BindOptions options, int rounds) {
+  constexpr int kFramesPerTurn = 2;
+  const std::vector<Frame> frames = noise_frames(options.format, 8);
+  struct Contender {
+    std::unique_ptr<Session> session;
+    std::vector<double> wall, work;  // ms per frame, a turn each
+  };
+  std::vector<Contender> contenders;
+  for (const std::string& name : names) {
+    const auto model = bench::load_model(name);
+    options.named_outputs = bench::outputs_to_ask_for(model->graph);
+    contenders.push_back({backend.bind(model, options), {}, {}});
+    (void)run(*contenders.back().session, frames, 2);  // kernels are compiled here
+  }
+  for (int round = 0; round < rounds; ++round) {
+    for (Contender& c : contenders) {
+      const auto start = Clock::now();
+      const double processor = processor_ms();
+      (void)run(*c.session, frames, kFramesPerTurn);
+      c.wall.push_back(ms_since(start) / kFramesPerTurn);
+      c.work.push_back((processor_ms() - processor) / kFramesPerTurn);
+    }
+  }
+  const auto median = [](std::vector<double> v) {
+    std::ranges::sort(v);
+    return v[v.size() / 2];
+  };
+  fmt::print("medians of {} turns of {} frames, ms per frame; in brackets over those of {}\n", rounds,
+             kFramesPerTurn, names.front());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const double wall = median(contenders[i].wall), work = median(contenders[i].work);
+    fmt::print("  {:<40} wall {:8.1f} ({:.3f})  processor {:8.1f} ({:.3f})\n", names[i], wall,
+               wall / median(contenders[0].wall), work, work / median(contenders[0].work));
+  }
+}
+
+std::vector<std::string> split_names(const std::string& list) {
+  std::vector<std::string> names;
+  std::istringstream in(list);
+  for (std::string name; std::getline(in, name, ',');) names.push_back(name);
+  return names;
+}
+
 int run_benchmark(int argc, char** argv) {
   const auto argument = [&](int i, const char* otherwise) {
     return std::string(argc > i ? argv[i] : otherwise);
@@ -95,10 +140,14 @@ int run_benchmark(int argc, char** argv) {
   options.format.height = std::stoi(size.substr(size.find('x') + 1));
   options.precision = argument(4, "fp32") == "fp16" ? Precision::kFp16 : Precision::kFp32;
 
-  const auto model = bench::load_model(argument(1, "rt"));
-  options.named_outputs = bench::outputs_to_ask_for(model->graph);
   const auto backend = create_vulkan_backend({argument(5, "")});
   fmt::print("{}, {}\n", backend->device().name, backend->device().driver);
+  if (const std::vector<std::string> names = split_names(argument(1, "rt")); names.size() > 1) {
+    take_turns(*backend, names, options, count);
+    return 0;
+  }
+  const auto model = bench::load_model(argument(1, "rt"));
+  options.named_outputs = bench::outputs_to_ask_for(model->graph);
   const std::vector<Frame> frames = noise_frames(options.format, 8);
 
   auto start = Clock::now();
