@@ -146,7 +146,7 @@ std::string App::model_error() const {
     }
   }
   for (const Pick pick : view_.picks) {
-    if (const std::string problem = live_->processor().problem(pick); !problem.empty()) return problem;
+    if (std::string problem = live_->processor().problem(pick); !problem.empty()) return problem;
   }
   return {};
 }

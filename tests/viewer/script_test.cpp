@@ -14,14 +14,14 @@ namespace unblur::test {
 namespace {
 
 constexpr int kWidth = 320, kHeight = 180;
-const std::string kPattern = "pattern:320x180";
-const std::vector<std::string> kOneToOne{kPattern, "--size", "320x180"};
+const std::string pattern_source = "pattern:320x180";
+const std::vector<std::string> one_to_one{pattern_source, "--size", "320x180"};
 
 /// The test pattern's picture that a screenshot of side A shows, by the number in its corner.
 Frame pattern_behind(const Frame& screenshot) {
   const std::optional<int> index = read_stamp(screenshot);
   EXPECT_TRUE(index.has_value());
-  return TestPattern(test_pattern_options(kPattern)).picture(index.value_or(0), false);
+  return TestPattern(test_pattern_options(pattern_source)).picture(index.value_or(0), false);
 }
 
 double mean_of(const Frame& f) {
@@ -32,7 +32,7 @@ double mean_of(const Frame& f) {
 
 TEST(Views, ShowBothSidesPixelByPixel) {
   const Viewing v;
-  const Outcome o = v.run(kOneToOne,
+  const Outcome o = v.run(one_to_one,
                           "wait 3\nkey h\nkey space\nkey 3\nscreenshot a.png\nkey 4\nscreenshot b.png\n"
                           "key 1\nscreenshot split.png\ndrag 160 90 80 90\nscreenshot dragged.png\n"
                           "key 5\nscreenshot difference.png\nkey 2\nscreenshot side.png\n"
@@ -61,7 +61,7 @@ TEST(Views, ShowBothSidesPixelByPixel) {
 
 TEST(Views, StrengthBlendsAndZeroIsTheInputToTheBit) {
   const Viewing v;
-  std::vector<std::string> arguments = kOneToOne;
+  std::vector<std::string> arguments = one_to_one;
   arguments.insert(arguments.end(), {"--view", "b"});
   std::string weaker;
   for (int i = 0; i < 5; ++i) weaker += "key ,\n";
@@ -78,7 +78,7 @@ TEST(Views, StrengthBlendsAndZeroIsTheInputToTheBit) {
 
 TEST(Motion, MapHasTheColourOfTheClaimedMotion) {
   const Viewing v;
-  std::vector<std::string> arguments = kOneToOne;
+  std::vector<std::string> arguments = one_to_one;
   arguments.insert(arguments.end(), {"--view", "b", "--motion", "middlebury"});
   const Outcome o =
       v.run(arguments,
@@ -100,7 +100,7 @@ TEST(Motion, MapHasTheColourOfTheClaimedMotion) {
 
 TEST(Sources, PictureFolderAndSecondPattern) {
   const Viewing v;
-  const TestPattern pattern(test_pattern_options(kPattern));
+  const TestPattern pattern(test_pattern_options(pattern_source));
   write_png(v / "still.png", pattern.picture(5, true));
   std::filesystem::create_directories(v / "folder");
   for (int i = 0; i < 3; ++i)
@@ -118,7 +118,7 @@ TEST(Sources, PictureFolderAndSecondPattern) {
 TEST(Panels, ClicksFindWidgetsAndTheStatusLineTells) {
   const Viewing v;
   const Outcome o =
-      v.run({kPattern, "--size", "1000x900"},
+      v.run({pattern_source, "--size", "1000x900"},
             "wait 2\nexpect half, fp32\nexpect 320x180\nexpect llvmpipe\nkey space\nscreenshot before.png\n"
             "click Difference\nscreenshot difference.png\nkey ?\nwait 1\nscreenshot help.png\nkey ?\n"
             "key space\nclick 1/2\nwait 2\nexpect at 50 %\nclick Source\nclick Motion\nwait 1\nclick "
@@ -138,13 +138,13 @@ TEST(Panels, ClicksFindWidgetsAndTheStatusLineTells) {
 TEST(Mistakes, EndAsTheProgramsDo) {
   const Viewing v;
   EXPECT_EQ(v.run({"absent.mp4", "--frames", "1"}).code, 4);
-  EXPECT_EQ(v.run({kPattern, "--frames", "1", "--view", "sideways"}).code, 2);
-  EXPECT_EQ(v.run({kPattern}).code, 2) << "nothing would end it";
-  EXPECT_EQ(v.run({kPattern}, "jump 3\n").code, 2);
-  const Outcome failed = v.run(kOneToOne, "wait 1\nexpect what it does not say\n");
+  EXPECT_EQ(v.run({pattern_source, "--frames", "1", "--view", "sideways"}).code, 2);
+  EXPECT_EQ(v.run({pattern_source}).code, 2) << "nothing would end it";
+  EXPECT_EQ(v.run({pattern_source}, "jump 3\n").code, 2);
+  const Outcome failed = v.run(one_to_one, "wait 1\nexpect what it does not say\n");
   EXPECT_EQ(failed.code, 1);
   EXPECT_NE(failed.err.find("script.txt:2"), std::string::npos) << failed.err;
-  const Outcome shown = Process(v.folder(), v.command({kPattern}, ""),
+  const Outcome shown = Process(v.folder(), v.command({pattern_source}, ""),
                                 v.environment({{"DISPLAY", ""}, {"WAYLAND_DISPLAY", ""}}))
                             .wait();
   EXPECT_EQ(shown.code, 3) << shown.err;
@@ -152,14 +152,14 @@ TEST(Mistakes, EndAsTheProgramsDo) {
 
 TEST(Frames, EndAfterAsManyAndLeaveAScreenshot) {
   const Viewing v;
-  const Outcome o = v.run({kPattern, "--size", "320x180", "--frames", "4", "--screenshot", "end.png"});
+  const Outcome o = v.run({pattern_source, "--size", "320x180", "--frames", "4", "--screenshot", "end.png"});
   ASSERT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(v.picture("end.png").format.width, kWidth);
 }
 
 TEST(Faults, ANaNFrameIsPaintedAndNamed) {
   const Viewing v;
-  const Outcome o = v.run({kPattern, "--size", "320x180", "--view", "b"},
+  const Outcome o = v.run({pattern_source, "--size", "320x180", "--view", "b"},
                           "wait 2\nexpect NaN\nkey h\nwait 1\nscreenshot nan.png\nquit\n",
                           {{"UNBLUR_FAULT", "nan@narrow"}});
   ASSERT_EQ(o.code, 0) << o.err;
