@@ -53,15 +53,20 @@ class Device {
   /// With DeviceNeeds::window: what vkQueuePresentKHR says. The queue is of `compute_family`.
   [[nodiscard]] VkResult present(const VkPresentInfoKHR& info);
 
-  /// Memory that buffers hold now, and how many were ever made: tests compare the first with plans and demand
-  /// that the second stands still while frames run.
+  /// Memory that is allocated now, in how many pieces, and how many were ever made: tests compare the first
+  /// with plans and demand that the last stands still while frames run.
   [[nodiscard]] std::uint64_t allocated_bytes() const noexcept { return allocated_bytes_; }
+  [[nodiscard]] std::int64_t live_allocations() const noexcept { return live_allocations_; }
   [[nodiscard]] std::uint64_t allocation_count() const noexcept { return allocation_count_; }
   void count_allocation(std::uint64_t bytes) noexcept {
     allocated_bytes_ += bytes;
     ++allocation_count_;
+    ++live_allocations_;
   }
-  void count_release(std::uint64_t bytes) noexcept { allocated_bytes_ -= bytes; }
+  void count_release(std::uint64_t bytes) noexcept {
+    allocated_bytes_ -= bytes;
+    --live_allocations_;
+  }
 
   /// Names an object for validation messages and captures; nothing without VK_EXT_debug_utils.
   void set_name(VkObjectType type, std::uint64_t handle, const std::string& name) const;
@@ -86,6 +91,7 @@ class Device {
   std::mutex queue_mutex_;    ///< compute and transfer
   std::mutex drawing_mutex_;  ///< the drawing queue, where it is one of its own
   std::atomic<std::uint64_t> allocated_bytes_{0}, allocation_count_{0};
+  std::atomic<std::int64_t> live_allocations_{0};
   VkPhysicalDeviceMemoryProperties memory_{};
   PFN_vkSetDebugUtilsObjectNameEXT set_name_ = nullptr;
 };

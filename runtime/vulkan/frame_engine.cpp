@@ -94,7 +94,7 @@ void FrameEngine::record_all() {
 
 FrameEngine::~FrameEngine() {
   try {
-    for (int i = 0; i < static_cast<int>(slots_.size()); ++i) wait(i);
+    for (const Timeline* t : {&uploaded_, &computed_, &downloaded_}) t->wait(*device_, t->value);
   } catch (const Error&) {
     // A lost device has nothing running; destroying its objects is allowed.
   }
@@ -332,6 +332,7 @@ void FrameEngine::submit_slices(Slot& slot, bool first) {
   const std::span<const VkCommandBuffer> pieces(slot.frame_commands);
   const auto cost = [&](std::size_t i) { return i < piece_ms_.size() ? piece_ms_[i] : options_.slice_ms; };
   for (std::size_t at = 0, end = 0; at < pieces.size(); at = end) {
+    if (options_.cancelled != nullptr && *options_.cancelled) throw ProcessingError("the frame was given up");
     double ms = cost(at);
     for (end = at + 1; end < pieces.size() && ms + cost(end) <= options_.slice_ms; ++end) ms += cost(end);
     if (computed_.value > 0) computed_.wait(*device_, computed_.value - 1);
@@ -342,7 +343,7 @@ void FrameEngine::submit_slices(Slot& slot, bool first) {
 
 /// Runs that alone take longer than a slice are recorded again in parts.
 void FrameEngine::learn_costs(const Slot& slot) {
-  const std::vector<double> ms = intervals_ms(slot);
+  const std::vector<double>& ms = slot.intervals;
   if (ms.size() != slot.frame_commands.size()) return;
   if (!costs_known_) {
     costs_known_ = true;
@@ -370,6 +371,7 @@ void FrameEngine::wait(int slot) {
   }
   if (staged_) downloaded_.wait(*device_, s.downloaded);
   host_result(s).invalidate();
+  if (s.computed > 0) s.intervals = intervals_ms(s);
   if (sliced() && s.computed > 0 && !record_again_) learn_costs(s);
 }
 
@@ -447,7 +449,7 @@ std::vector<double> FrameEngine::intervals_ms(const Slot& slot) const {
 
 std::vector<NodeTime> FrameEngine::read_times(int slot, double* total_ms) const {
   const Slot& s = slots_[static_cast<std::size_t>(slot)];
-  const std::vector<double> intervals = intervals_ms(s);
+  const std::vector<double>& intervals = s.intervals;
   *total_ms = std::accumulate(intervals.begin(), intervals.end(), 0.0);
   if (!options_.bind.time_nodes || intervals.empty()) return {};
 

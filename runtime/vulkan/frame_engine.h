@@ -54,6 +54,10 @@ class FrameEngine {
   void read_frame(int slot, Frame& frame) const;
   [[nodiscard]] std::vector<NamedOutput> read_outputs(int slot) const;
   [[nodiscard]] std::vector<NodeTime> read_times(int slot, double* total_ms) const;
+  /// What `wait` reads of a frame beside pictures and outputs: statistics and time stamps.
+  [[nodiscard]] std::uint64_t details_bytes(int slot) const {
+    return sizeof(FrameStatistics) + std::uint64_t{8} * slots_[static_cast<std::size_t>(slot)].marks.next;
+  }
   /// The restored frame, laid out as RawLayout says, and the named outputs; valid until the slot is submitted
   /// again.
   [[nodiscard]] Binding device_frame(int slot) const;
@@ -77,6 +81,7 @@ class FrameEngine {
     QueryPoolHandle queries;
     TimeMarks marks;
     std::uint64_t computed = 0, downloaded = 0;  ///< timeline values of the last submission; 0 = none yet
+    std::vector<double> intervals;               ///< ms between the marks of the frame waited for last
   };
 
   void make_slot(int index);

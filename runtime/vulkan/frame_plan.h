@@ -3,6 +3,7 @@
 // and of the states' initial values, how many frames may be in flight, the bytes of it all.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,9 @@ struct FrameOptions {
   /// frame may be in flight.
   double slice_ms = 0;
   bool keep_on_device = false;  ///< pictures and named outputs are not copied to the host
+  /// With slices: once it is raised, `submit` gives the frame up between two slices and throws
+  /// ProcessingError, so that whoever closes need not wait for a slow model.
+  const std::atomic<bool>* cancelled = nullptr;
 };
 
 struct FramePlan {

@@ -5,16 +5,23 @@
 
 #include <vulkan/vulkan.h>
 
+#include <atomic>
+#include <cstdint>
 #include <utility>
 
 namespace unblur::vk {
+
+/// Objects that handles own now, of all devices: what is never given back shows here.
+inline std::atomic<std::int64_t> live_objects{0};
 
 /// Owns one object created from a VkDevice.
 template <typename T, void (*Destroy)(VkDevice, T, const VkAllocationCallbacks*)>
 class Handle {
  public:
   Handle() = default;
-  Handle(VkDevice device, T object) noexcept : device_(device), object_(object) {}
+  Handle(VkDevice device, T object) noexcept : device_(device), object_(object) {
+    if (object != VK_NULL_HANDLE) ++live_objects;
+  }
   Handle(Handle&& other) noexcept
       : device_(other.device_), object_(std::exchange(other.object_, VK_NULL_HANDLE)) {}
   Handle& operator=(Handle&& other) noexcept {
@@ -34,8 +41,10 @@ class Handle {
 
  private:
   void reset() noexcept {
-    if (object_ != VK_NULL_HANDLE) Destroy(device_, object_, nullptr);
+    if (object_ == VK_NULL_HANDLE) return;
+    Destroy(device_, object_, nullptr);
     object_ = VK_NULL_HANDLE;
+    --live_objects;
   }
   VkDevice device_ = VK_NULL_HANDLE;
   T object_ = VK_NULL_HANDLE;

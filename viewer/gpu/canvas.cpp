@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 
-#include "vulkan/buffer.h"
 #include "vulkan/check.h"
 
 namespace unblur {
@@ -41,7 +40,6 @@ Canvas::~Canvas() {
   std::array<VkFence, kFrames> fences{};
   std::ranges::transform(fences_, fences.begin(), [](const FenceHandle& f) { return f.get(); });
   vkWaitForFences(gpu_.device()->get(), kFrames, fences.data(), VK_TRUE, UINT64_MAX);
-  gpu_.device()->count_release(image_bytes_);
 }
 
 void Canvas::make_render_pass() {
@@ -95,8 +93,7 @@ void Canvas::resize(int width, int height) {
   view_ = {};
   image_ = {};
   memory_ = {};
-  gpu_.device()->count_release(image_bytes_);
-  image_bytes_ = 0;
+  counted_.reset();
   width_ = width;
   height_ = height;
 
@@ -123,8 +120,8 @@ void Canvas::resize(int width, int height) {
   VkDeviceMemory memory = VK_NULL_HANDLE;
   UNBLUR_VK(vkAllocateMemory(device, &allocation, nullptr, &memory));
   memory_ = vk::MemoryHandle(device, memory);
-  image_bytes_ = needs.size;
-  gpu_.device()->count_allocation(image_bytes_);
+  gpu_.device()->count_allocation(needs.size);
+  counted_ = {gpu_.device().get(), vk::MemoryRelease{needs.size}};
   UNBLUR_VK(vkBindImageMemory(device, image, memory, 0));
 
   VkImageViewCreateInfo view_info{VK_STRUCTURE_TYPE_IMAGE_VIEW_CREATE_INFO};

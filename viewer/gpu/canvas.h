@@ -5,9 +5,11 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 
 #include "gpu/gpu.h"
 #include "graph/frame.h"
+#include "vulkan/buffer.h"
 #include "vulkan/handle.h"
 
 namespace unblur {
@@ -55,6 +57,7 @@ class Canvas {
   void make_render_pass();
   Gpu& gpu_;
   RenderPassHandle render_pass_;
+  std::unique_ptr<vk::Device, vk::MemoryRelease> counted_;  ///< the image's memory
   vk::MemoryHandle memory_;
   ImageHandle image_;
   ImageViewHandle view_;
@@ -63,7 +66,6 @@ class Canvas {
   std::array<VkCommandBuffer, kFrames> commands_{};
   std::array<FenceHandle, kFrames> fences_;
   int next_ = 0, width_ = 0, height_ = 0;
-  std::uint64_t image_bytes_ = 0;
 };
 
 }  // namespace unblur
