@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 # The viewer under random actions; its memory, descriptors and Vulkan objects may not rise after the first tenth.
 #   tests/soak/viewer.sh --minutes N --seed S [--bin FOLDER] [--out FOLDER] [--model FILE] [-- VIEWER_ARGUMENT...]
-# Off-screen. FOLDER of --bin holds unblur-viewer and soak_tool. In --out stay script.txt, samples.csv, log.txt, check.txt.
+# In a window under Xvfb, validated, with patterns, files and a camera that fails now and then. FOLDER of --bin holds
+# unblur-viewer, soak_tool and libunblur_fake_v4l2.so. In --out stay script.txt, samples.csv, log.txt, check.txt.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-minutes=2 seed=1 bin=$here/../../build/release/bin out= model=
+minutes=2 seed=1 bin=$here/../../build/release/bin out= model=half.safetensors
 while [ $# -gt 0 ]; do
   case $1 in
     --minutes) minutes=$2; shift 2 ;;
@@ -24,15 +25,24 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 seconds=$(awk -v m="$minutes" 'BEGIN {printf "%d", m * 60}')
 
-# More actions than a fast machine manages in the time; the run ends by the clock.
-"$bin/soak_tool" script "$seed" $((seconds * 50)) 640x360 "$here/actions.txt" >"$out/script.txt"
+# More actions than a fast machine manages in the time; the run ends by the clock. Places are left of the panel.
+"$bin/soak_tool" script "$seed" $((seconds * 20)) 490x600 "$here/actions.txt" >"$out/script.txt"
+"$bin/soak_tool" media "$out"
 cd "$out"
-export XDG_CONFIG_HOME=$out/config UNBLUR_VIEWER_COUNTERS=$out/counters.csv
-rm -f counters.csv samples.csv
-"$bin/unblur-viewer" pattern:320x180 ${model:+-m "$model"} --size 640x360 --offscreen --script script.txt "$@" \
-  >log.txt 2>&1 &
+rm -f counters.csv samples.csv display
+Xvfb -displayfd 3 -screen 0 1024x768x24 -nolisten tcp 3>display >xvfb.txt 2>&1 &
+xvfb=$! viewer=
+trap 'kill -KILL $viewer $xvfb 2>/dev/null || true' EXIT
+for ((second = 0; second < 60; ++second)); do
+  [ -s display ] && break
+  sleep 0.5
+done
+echo run >camera
+export DISPLAY=:$(cat display) XDG_CONFIG_HOME=$out/config UNBLUR_VIEWER_COUNTERS=$out/counters.csv
+export UNBLUR_VALIDATION=1 UNBLUR_FAKE_V4L2_COMMAND=$out/camera
+LD_PRELOAD=$bin/libunblur_fake_v4l2.so "$bin/unblur-viewer" pattern:320x180 -m "$model" -b weak.safetensors \
+  --size 800x600 --script script.txt "$@" >log.txt 2>&1 &
 viewer=$!
-trap 'kill -KILL $viewer 2>/dev/null || true' EXIT
 
 # The time begins with the first frames: before them a driver without a cache compiles for as long as it takes.
 frames_so_far() { tail -n 1 counters.csv 2>/dev/null | awk -F, '$2 + 0 > 0 {print $2} END {print 0}' | head -n 1; }
@@ -42,10 +52,11 @@ for ((second = 0; second < 600; ++second)); do
 done
 
 # One line a second: the viewer's own counters beside what the system says of it.
-last=
+last= moods=(run run run broken run run stall run run eio run run gone run)
 for ((second = 0; second < seconds; ++second)); do
   sleep 1
   [ -e /proc/$viewer/status ] || break
+  [ $((second % 5)) -ne 0 ] || echo "${moods[second / 5 % ${#moods[@]}]}" >camera
   own=$(tail -n 1 counters.csv 2>/dev/null || true)
   case $own in '' | seconds* | "$last") continue ;; esac
   last=$own
@@ -62,6 +73,7 @@ if kill -TERM $viewer 2>/dev/null; then
 else
   wait $viewer || code=$?
 fi
+kill $xvfb
 trap - EXIT
 if [ $code -ne 0 ]; then
   echo "soak: the viewer ended with $code after $second s (seed $seed); the end of its log:" >&2

@@ -10,39 +10,12 @@
 #include <fstream>
 
 #include "graph/model.h"
-#include "graph/shorthand.h"
 #include "media/image_file.h"
 
 namespace unblur::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Weights [out,in,3,3] with `centre` where output and input channel agree.
-Tensor diagonal(int out, int in, float centre) {
-  std::vector<float> values(static_cast<std::size_t>(out * in * 9), 0.0F);
-  for (int c = 0; c < std::min(out, in); ++c) values[static_cast<std::size_t>((c * in + c) * 9 + 4)] = centre;
-  return Tensor::from_floats({out, in, 3, 3}, values);
-}
-
-Model half_model() {
-  Model model;
-  model.info.name = "half";
-  Graph& g = model.graph;
-  const Value frame = g.add("frame", op::Input{.name = "frame"});
-  const Value wide = add_conv(g, "wide", frame, 8);
-  g.set_output("frame", add_conv(g, "narrow", wide, 3));
-  g.set_output("flow", add_conv(g, "still", wide, 2));
-  g.validate();
-  model.parameters["wide.weight"] = diagonal(8, 3, 1);
-  model.parameters["wide.bias"] = Tensor::from_floats({8}, std::vector<float>(8, 0.0F));
-  model.parameters["narrow.weight"] = diagonal(3, 8, kHalf);
-  model.parameters["narrow.bias"] = Tensor::from_floats({3}, std::vector<float>(3, 0.0F));
-  model.parameters["still.weight"] = diagonal(2, 8, 0);
-  // From this frame to the previous one.
-  model.parameters["still.bias"] = Tensor::from_floats({2}, std::vector<float>{-kClaimedMotion, 0});
-  return model;
-}
 
 }  // namespace
 
@@ -51,7 +24,9 @@ Viewing::Viewing() {
   folder_ = fs::temp_directory_path() /
             ("unblur-viewer-" + std::to_string(::getpid()) + "-" + std::to_string(next++));
   fs::create_directories(folder_);
-  write_model(folder_ / "half.safetensors", half_model());
+  write_model(folder_ / "half.safetensors", scaling_model("half", kHalf));
+  write_model(folder_ / "weak.safetensors", scaling_model("weak", kWeak));
+  write_model(folder_ / "memory.safetensors", memory_model());
 }
 
 Viewing::~Viewing() {

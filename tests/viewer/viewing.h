@@ -8,17 +8,17 @@
 
 #include "graph/frame.h"
 #include "process.h"
+#include "tiny_models.h"
 
 namespace unblur::test {
 
-/// What half_model does to a picture, and the motion that it claims: content moves by so many px to the right
-/// over a frame interval.
-inline constexpr float kHalf = 0.5F;
-inline constexpr float kClaimedMotion = 8;
+/// What the models "half" and "weak" do to every value.
+inline constexpr float kHalf = 0.5F, kWeak = 0.75F;
 
 class Viewing {
  public:
-  /// A folder with "half.safetensors": two convolutions that halve every value, and a constant flow.
+  /// A folder with "half.safetensors", which runs unless a command says otherwise, "weak.safetensors" and
+  /// "memory.safetensors" (tiny_models.h).
   Viewing();
   ~Viewing();
   Viewing(const Viewing&) = delete;

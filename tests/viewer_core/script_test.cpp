@@ -65,13 +65,15 @@ TEST(Scripts, MistakesNameTheirLine) {
 }
 
 TEST(Keys, NamesAndCodesGoBothWays) {
-  for (const char* name : {"a", "z", "0", "space", "escape", "f1", "f12", "left", "pageup", "?", "plus",
-                           "minus", ",", "ctrl+s", "ctrl+shift+p", "shift+left", "alt+enter", "\\"}) {
+  for (const char* name :
+       {"a", "z", "0", "space", "escape", "f1", "f12", "left", "pageup", "?", "plus", "shift+[", "minus", ",",
+        "ctrl+s", "ctrl+shift+p", "shift+left", "alt+enter", "\\"}) {
     const auto key = key_of(name);
     ASSERT_TRUE(key.has_value()) << name;
     EXPECT_EQ(key_name(*key), name);
   }
   EXPECT_EQ(key_of("SPACE"), key_of("space"));
+  EXPECT_EQ(key_of("<"), key_of("shift+,"));
   EXPECT_EQ(key_of("F"), (Key{'F', false, false, false}));
   for (const char* wrong : {"", "ctrl+", "ctrl", "f13", "shift+ctrl", "aa", " "})
     EXPECT_FALSE(key_of(wrong)) << wrong;
@@ -87,7 +89,8 @@ TEST(RandomScripts, AreValidAndRepeatable) {
   EXPECT_EQ(text, random_script(7, 300, options));
   EXPECT_NE(text, random_script(8, 300, options));
   const auto actions = parse_script(text, "random");
-  ASSERT_EQ(actions.size(), 601U) << "each with a wait, and quit";
+  ASSERT_EQ(actions.size(), 2 * (options.sources.size() + options.keys.size() + 300) + 1)
+      << "everything once, then 300, each with a wait, and quit";
   std::vector<int> kinds(std::variant_size_v<ScriptAction::What>);
   for (const ScriptAction& a : actions) ++kinds[a.what.index()];
   EXPECT_GT(kinds[0], 5) << "open";

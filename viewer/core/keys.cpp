@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 namespace unblur {
 namespace {
@@ -57,6 +58,9 @@ constexpr Name kNames[] = {{"space", GLFW_KEY_SPACE},
                            {"\\", GLFW_KEY_BACKSLASH},
                            {"`", GLFW_KEY_GRAVE_ACCENT}};
 
+constexpr std::pair<std::string_view, std::string_view> kShifted[] = {
+    {"?", "/"}, {"<", ","}, {">", "."}, {"{", "["}, {"}", "]"}};
+
 bool is_own_name(int code) { return code < 128 && std::isalnum(code) != 0; }
 
 }  // namespace
@@ -77,9 +81,10 @@ std::optional<Key> key_of(std::string_view name) {
     if (modifier("shift+")) key.shift = more = true;
     if (modifier("alt+")) key.alt = more = true;
   }
-  if (rest == "?") {
+  for (const auto& [shifted, plain] : kShifted) {
+    if (rest != shifted) continue;
     key.shift = true;
-    rest = "/";
+    rest = plain;
   }
   if (rest.size() == 1 && is_own_name(static_cast<unsigned char>(rest[0]))) {
     key.code = std::toupper(static_cast<unsigned char>(rest[0]));

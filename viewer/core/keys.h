@@ -14,8 +14,8 @@ struct Key {
   bool operator==(const Key&) const = default;
 };
 
-/// Names in any case; "?" is shift and "/", "plus" is the key of "+" and "=". Nothing where there is no such
-/// key.
+/// Names in any case; "?", "<", ">", "{" and "}" are shift and the key they stand on, "plus" is the key of
+/// "+" and "=". Nothing where there is no such key.
 [[nodiscard]] std::optional<Key> key_of(std::string_view name);
 /// The name that key_of reads; "key 999" for a code that has none.
 [[nodiscard]] std::string key_name(const Key& key);

@@ -30,11 +30,18 @@ std::string random_script(std::uint32_t seed, int actions, const RandomScriptOpt
     return fmt::format("{} {}", x, dice.below(o.height));
   };
   std::string text = fmt::format("# seed {}\n", seed);
+  const auto wait = [&] { return fmt::format("\nwait {}\n", 1 + dice.below(o.most_wait)); };
+  for (const std::string& source : o.sources) text += fmt::format("open {}\nwait 3\n", source);
+  for (const std::string& key : o.keys) text += fmt::format("key {}\nwait 2\n", key);
   for (int done = 0; done < actions;) {
     const int kind = dice.below(100);
     std::string line;
-    if (kind < 40 && !o.keys.empty()) {
+    if (kind < 36 && !o.keys.empty()) {
       line = "key " + dice.one_of(o.keys);
+    } else if (kind < 40 && !o.twice.empty()) {
+      line = "key " + dice.one_of(o.twice);
+      const std::string between = wait();
+      line += between + line;
     } else if (kind < 60 && !o.widgets.empty()) {
       line = "click " + dice.one_of(o.widgets);
     } else if (kind < 70) {
@@ -48,7 +55,8 @@ std::string random_script(std::uint32_t seed, int actions, const RandomScriptOpt
       line = "open " + dice.one_of(o.sources);
     }
     if (line.empty()) continue;
-    text += fmt::format("{}\nwait {}\n", line, 1 + dice.below(o.most_wait));
+    text += line;
+    text += wait();
     ++done;
   }
   return text + "quit\n";
