@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdlib>
 
 #include "graph/error.h"
 #include "media/image_file.h"
 #include "program/files.h"
+#include "program/signals.h"
 
 namespace unblur {
 namespace {
@@ -51,6 +53,7 @@ App::App(const ViewerOptions& options, const ViewerSettings& settings, Gpu& gpu,
       settings_(settings),
       gpu_(gpu),
       window_(window),
+      signal_(catch_signals()),
       canvas_(gpu),
       area_(gpu, canvas_.render_pass()) {
   canvas_.resize(settings.width, settings.height);
@@ -71,6 +74,7 @@ App::App(const ViewerOptions& options, const ViewerSettings& settings, Gpu& gpu,
   view_.panels = settings.panels;
   view_.dark = settings.dark;
   gui_->set_dark(view_.dark);
+  folder_ = std::filesystem::current_path();
   models_ = {model_or_default(settings.model), settings.model2};
   if (!models_[1].empty()) view_.picks = {Pick::kModel1, Pick::kModel2};
   if (models_[0].empty()) {
@@ -80,7 +84,8 @@ App::App(const ViewerOptions& options, const ViewerSettings& settings, Gpu& gpu,
   if (!options.script.empty()) script_ = read_script(options.script);
   if (const char* file = std::getenv("UNBLUR_VIEWER_COUNTERS"); file != nullptr && *file != '\0') {
     counters_.open(file);
-    counters_ << "seconds,frames,vulkan_bytes,vulkan_allocations_made,pixel_bytes_read,detail_bytes_read\n";
+    counters_ << "seconds,frames,vulkan_bytes,vulkan_allocations,vulkan_objects,vulkan_allocations_made,"
+                 "pixel_bytes_read,detail_bytes_read\n";
   }
   tell_wishes();
   open(settings.source);
@@ -88,7 +93,16 @@ App::App(const ViewerOptions& options, const ViewerSettings& settings, Gpu& gpu,
 
 App::~App() {
   live_.reset();  // nothing new comes while the rest goes
-  gpu_.device()->wait_idle();
+  try {
+    gpu_.device()->wait_idle();
+  } catch (const Error& error) {  // a lost device has nothing running
+    spdlog::debug("{}", error.what());
+  }
+}
+
+void App::fail_action(const std::string& problem) {
+  action_error_ = problem;
+  note(action_error_);
 }
 
 void App::note(const std::string& message) {
@@ -102,11 +116,15 @@ void App::open(const std::string& name) {
   feed.loop = settings_.loop;
   feed.speed = settings_.speed;
   feed.camera = {settings_.camera_width, settings_.camera_height, settings_.camera_fps};
+  for (std::size_t i = 0; i < settings_.camera_format.size(); ++i)
+    feed.camera.pixel_format |= std::uint32_t{static_cast<unsigned char>(settings_.camera_format[i])}
+                                << 8 * i;
   source_ = settings_.source = name;
   set_frozen(false);
   shown_.reset();
   recent_.clear();
   last_error_.clear();
+  action_error_.clear();
   view_.fit = true;
   meter_.clear();
   live_->open(name, feed);
@@ -138,7 +156,8 @@ ShownPtr App::side_frame(int side) const {
 }
 
 std::string App::model_error() const {
-  if (const std::string failure = live_->failure(); !failure.empty()) return failure + "; R tries again";
+  if (const std::string failure = live_->failure(); !failure.empty())
+    return failure + "; shift+r tries again";
   if (shown_) {
     for (const Pick pick : view_.picks) {
       const std::string& fault = shown_->outcomes.at(static_cast<std::size_t>(pick)).fault;
@@ -176,14 +195,16 @@ void App::refresh_shown() {
     }
   }
   seen_ = count;
-  const std::string error = model_error();
-  if (error != last_error_ && !error.empty()) note(error);
-  last_error_ = error.empty() && feed_.state == FeedState::kFailed ? feed_.problem : error;
+  std::string error = model_error();
+  if (error.empty() && feed_.state == FeedState::kFailed) error = feed_.problem;
+  if (error.empty()) error = action_error_;
+  if (error != last_error_ && !error.empty() && error != action_error_) note(error);
+  last_error_ = error;
 }
 
 void App::draw_frame(double seconds) {
   refresh_shown();
-  write_counters();
+  write_counters(false);
   if (view_.exposure && view_.exposure_plays) {
     const auto step = static_cast<float>(seconds) * (view_.exposure_reversed ? -1.0F : 1.0F);
     view_.t = view_.t + step < 0 ? 1.0F : view_.t + step > 1 ? 0.0F : view_.t + step;
@@ -194,7 +215,7 @@ void App::draw_frame(double seconds) {
   }
   const Gui::Taken taken = gui_->begin(canvas_.width(), canvas_.height(), seconds);
   quit_ = quit_ || taken.close;
-  for (const std::string& file : taken.files) open(file);
+  take_files(taken.files);
   for (const Key& key : taken.keys) press(key);
   lay_out();
   if (view_.fit) fit();
@@ -231,11 +252,20 @@ void App::draw_frame(double seconds) {
   }
 }
 
-ExitCode App::run() { return window_ != nullptr ? run_window() : run_offscreen(); }
+ExitCode App::run() {
+  window_ != nullptr ? run_window() : run_offscreen();
+  write_counters(true);
+  if (!options_.screenshot.empty()) take_screenshot(options_.screenshot);
+  if (recorder_) toggle_recording();
+  if (window_ != nullptr) remember();
+  if (signal_ != 0) return signal_ == SIGINT ? ExitCode::kInterrupted : ExitCode::kTerminated;
+  if (window_ == nullptr && script_.empty()) throw_problems();
+  return ExitCode::kDone;
+}
 
-ExitCode App::run_window() {
+void App::run_window() {
   double before = steady_seconds();
-  while (!quit_) {
+  while (!quit_ && signal_ == 0) {
     // Something moves by itself, or a person or a frame wakes it; ten times a second at the least.
     const bool moving =
         gui_->has_events() || !script_events_.empty() || view_.exposure_plays || !script_.empty();
@@ -250,15 +280,11 @@ ExitCode App::run_window() {
     before = now_;
     if (options_.frames > 0 && live_->count() >= options_.frames && script_.empty()) break;
   }
-  if (!options_.screenshot.empty()) take_screenshot(options_.screenshot);
-  if (recorder_) toggle_recording();
-  remember();
-  return ExitCode::kDone;
 }
 
-ExitCode App::run_offscreen() {
+void App::run_offscreen() {
   bool more = true;
-  while (!quit_) {
+  while (!quit_ && signal_ == 0) {
     more = live_->pump();
     if (const std::string failure = live_->failure(); !failure.empty()) throw ProcessingError(failure);
     now_ += kFrameSeconds;
@@ -270,20 +296,17 @@ ExitCode App::run_offscreen() {
       break;
     }
   }
-  if (!options_.screenshot.empty()) take_screenshot(options_.screenshot);
-  if (recorder_) toggle_recording();
-  if (script_.empty()) throw_problems();
-  return ExitCode::kDone;
 }
 
-/// A line a second for soak tests: UNBLUR_VIEWER_COUNTERS names the file.
-void App::write_counters() {
+/// A line a second for soak tests, and one at the end: UNBLUR_VIEWER_COUNTERS names the file.
+void App::write_counters(bool last) {
   const double now = steady_seconds();
-  if (!counters_.is_open() || now - counted_ < 1) return;
+  if (!counters_.is_open() || (!last && now - counted_ < 1)) return;
   counted_ = now;
-  counters_ << fmt::format("{:.1f},{},{},{},{},{}\n", now, live_->count(), gpu_.device()->allocated_bytes(),
-                           gpu_.device()->allocation_count(), gpu_.pixel_bytes_read(),
-                           gpu_.detail_bytes_read())
+  const vk::Device& device = *gpu_.device();
+  counters_ << fmt::format("{:.1f},{},{},{},{},{},{},{}\n", now, live_->count(), device.allocated_bytes(),
+                           device.live_allocations(), vk::live_objects.load(), device.allocation_count(),
+                           gpu_.pixel_bytes_read(), gpu_.detail_bytes_read())
             << std::flush;
 }
 

@@ -6,12 +6,16 @@
 //   stage.cpp    the picture area: layout, zoom and pan, divider, what the shaders get
 //   overlay.cpp  what is drawn over it: labels, key of motion, inspector, help
 //   panels.cpp   the panel at the right, the status line
-//   actions.cpp  keys, saving, recording
+//   source_panel.cpp  its first part: cameras, files
+//   actions.cpp  keys, dropped files
+//   saving.cpp   pictures, recordings, exposures
 //   script_run.cpp
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <deque>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -24,6 +28,7 @@
 #include "core/viewer_settings.h"
 #include "gpu/picture_area.h"
 #include "live.h"
+#include "media/camera_list.h"
 #include "options.h"
 #include "ui/gui.h"
 #include "ui/window.h"
@@ -45,7 +50,7 @@ struct ViewState {
   bool exposure = false, exposure_plays = false, exposure_reversed = false;
   float t = 0.5F;  ///< of the exposure, 0 to 1
   int scale_percent = 100;
-  bool panels = true, hidden = false, help = false, inspector = false, dark = true, browser = false;
+  bool panels = true, hidden = false, help = false, inspector = false, dark = true;
 };
 
 class App {
@@ -58,7 +63,7 @@ class App {
 
   /// Until it is closed. Throws what ends the program; with a window, what can be shown is shown instead.
   ExitCode run();
-  /// Into the log and the status line.
+  /// Into the log.
   void note(const std::string& message);
 
  private:
@@ -67,10 +72,12 @@ class App {
   void tell_wishes();
   void refresh_shown();
   void draw_frame(double seconds);
-  ExitCode run_window();
-  ExitCode run_offscreen();
+  void run_window();
+  void run_offscreen();
   void throw_problems() const;
-  void write_counters();
+  void write_counters(bool last);
+  /// Something that the person asked for failed: it stays in the status line until something succeeds.
+  void fail_action(const std::string& problem);
   void remember();
   [[nodiscard]] ShownPtr side_frame(int side) const;
   [[nodiscard]] std::string model_error() const;
@@ -94,9 +101,13 @@ class App {
   void draw_busy();
   void draw_help();
   [[nodiscard]] std::string side_label(int side) const;
+  [[nodiscard]] std::string inspector_text(const char* between) const;
   // ---- panels.cpp ----
   void draw_panel();
-  void source_panel();
+  void source_panel();  ///< source_panel.cpp, as the next three
+  void camera_list();
+  void file_list();
+  void camera_control(const CameraControl& control, std::size_t number);
   void view_panel();
   void side_panel(int side);
   void model_panel();
@@ -110,14 +121,17 @@ class App {
   [[nodiscard]] std::string status_text() const;
   // ---- actions.cpp ----
   void press(const Key& key);
-  void save(const std::string& what);  ///< "a", "b", "view"
-  [[nodiscard]] Frame side_picture(int side) const;
-  void toggle_recording();
-  void record(double seconds);
-  void export_exposure_to(const std::string& path);
   void set_frozen(bool frozen);
   void move_frozen(int frames);
   void cycle_pick(int side);
+  void take_files(const std::vector<std::string>& files);  ///< dropped ones
+  void show_second_file(const std::string& name);
+  // ---- saving.cpp ----
+  void save(const std::string& what);  ///< "a", "b", "view"
+  [[nodiscard]] Frame side_picture(int side, bool stored);
+  void toggle_recording();
+  void record(double seconds);
+  void export_exposure_to(const std::string& path);
   [[nodiscard]] std::string file_name(const std::string& what, const std::string& ending) const;
   // ---- script_run.cpp ----
   void advance_script();
@@ -129,6 +143,7 @@ class App {
   ViewerSettings settings_;
   Gpu& gpu_;
   Window* window_;
+  const std::atomic<int>& signal_;  ///< Ctrl-C or SIGTERM: an orderly end
   Canvas canvas_;
   std::unique_ptr<Gui> gui_;
   PictureArea area_;
@@ -138,14 +153,17 @@ class App {
   std::array<std::string, 2> models_;
   std::string second_file_, source_;
   FeedStatus feed_;
-  ShownPtr shown_;               ///< the frame on the screen
-  std::deque<ShownPtr> recent_;  ///< of the same moment; while frozen they stand still
-  int frozen_back_ = 0;          ///< frames before the last of `recent_`
-  std::int64_t seen_ = 0;        ///< Live::count that is on the screen
+  enum class Choosing : std::uint8_t { kNothing, kCamera, kFile } choosing_ = Choosing::kNothing;
+  std::vector<CameraEntry> cameras_;
+  std::filesystem::path folder_;  ///< whose files are listed
+  ShownPtr shown_;                ///< the frame on the screen
+  std::deque<ShownPtr> recent_;   ///< of the same moment; while frozen they stand still
+  int frozen_back_ = 0;           ///< frames before the last of `recent_`
+  std::int64_t seen_ = 0;         ///< Live::count that is on the screen
   LiveMeter meter_;
   std::deque<float> gpu_ms_;  ///< of the last frames, for the plot
   std::deque<std::string> log_;
-  std::string last_error_;
+  std::string last_error_, action_error_;
   double now_ = 0;          ///< s, of this frame
   std::ofstream counters_;  ///< UNBLUR_VIEWER_COUNTERS
   double counted_ = 0;      ///< steady clock, when a line was written last

@@ -35,6 +35,7 @@ Live::Live(Gpu& gpu, std::function<void()> wake)
 
 Live::~Live() {
   thread_.request_stop();
+  processor_.cancel();
   const std::scoped_lock lock(feed_mutex_);
   thread_feed_.reset();
 }

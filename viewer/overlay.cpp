@@ -34,7 +34,8 @@ constexpr HelpLine kHelp[] = {{"1 2 3 4 5 6", "split, side by side, A, B, differ
                               {"a   b", "what side A, side B shows"},
                               {"[ ]   { }", "side A, side B a frame back, forward again"},
                               {"m", "motion: none, paths, arrows, maps"},
-                              {"e   r", "exposure scrubber   record"},
+                              {"e   < >", "exposure scrubber; earlier, later in the exposure"},
+                              {"r", "record the view"},
                               {"space", "freeze; left and right step through the last 2 s"},
                               {"p", "play or pause; left and right step"},
                               {"home   l", "to the start   loop"},
@@ -163,8 +164,9 @@ void App::draw_motion_key() {
   }
 }
 
-void App::draw_inspector() {
-  if (inspected_.x < 0 || !shown_) return;
+/// Place and values under the mouse; empty where there are none.
+std::string App::inspector_text(const char* between) const {
+  if (inspected_.x < 0 || !shown_) return {};
   const auto value = [&](std::size_t side) {
     std::array<float, 3> rgb{};
     const ViewContent content = view_content();
@@ -182,9 +184,19 @@ void App::draw_inspector() {
     return rgb;
   };
   const auto a = value(0), b = value(1);
-  std::string text = fmt::format(
-      "x {:.0f}  y {:.0f}\nA   {:.0f} {:.0f} {:.0f}\nB   {:.0f} {:.0f} {:.0f}\nB-A {:+.0f} {:+.0f} {:+.0f}",
-      inspected_.x, inspected_.y, a[0], a[1], a[2], b[0], b[1], b[2], b[0] - a[0], b[1] - a[1], b[2] - a[2]);
+  const auto triple = [](const char* name, const std::array<float, 3>& v, bool sign) {
+    std::string text = name;
+    for (const float c : v) text += sign ? fmt::format(" {:+.0f}", c) : fmt::format(" {:.0f}", c);
+    return text;
+  };
+  const std::array<float, 3> apart{b[0] - a[0], b[1] - a[1], b[2] - a[2]};
+  return fmt::format("x {:.0f}  y {:.0f}", inspected_.x, inspected_.y) + between + triple("A", a, false) +
+         between + triple("B", b, false) + between + triple("B-A", apart, true);
+}
+
+void App::draw_inspector() {
+  const std::string text = inspector_text("\n");
+  if (text.empty()) return;
   const ImVec2 mouse = ImGui::GetIO().MousePos;
   const float s = gui_->scale();
   const bool at_right = mouse.x > left_ + width_ - 150 * s;

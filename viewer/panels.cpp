@@ -26,61 +26,7 @@ std::vector<std::filesystem::path> installed_models() {
   return found;
 }
 
-std::string control_label(const CameraControl& control, std::size_t i) {
-  return fmt::format("{}##control{}", control.name, i);
-}
-
 }  // namespace
-
-void App::source_panel() {
-  if (!gui_->header("Source", true)) return;
-  ImGui::TextWrapped("%s", source_.c_str());
-  if (shown_) {
-    const StreamInfo& info = shown_->info;
-    ImGui::TextDisabled("%s %s, %d x %d, %.4g fps%s", info.kind.c_str(), info.codec.c_str(),
-                        info.format.width, info.format.height, info.frame_rate.value(),
-                        info.rotation != 0 ? fmt::format(", turned {}", info.rotation).c_str() : "");
-  }
-  if (!feed_.mode.empty()) ImGui::TextDisabled("%s", feed_.mode.c_str());
-  if (gui_->button("Camera")) open("camera");
-  ImGui::SameLine();
-  if (gui_->button("Pattern")) open("pattern");
-  ImGui::SameLine();
-  if (gui_->button("Files...")) view_.browser = !view_.browser;
-  if (view_.browser) {
-    static std::filesystem::path folder = std::filesystem::current_path();
-    ImGui::BeginChild("files", {0, 9 * ImGui::GetTextLineHeightWithSpacing()}, true);
-    if (ImGui::Selectable("..")) folder = folder.parent_path();
-    std::vector<std::filesystem::path> entries;
-    std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
-      entries.push_back(entry.path());
-    std::ranges::sort(entries);
-    for (const std::filesystem::path& entry : entries) {
-      const bool is_folder = std::filesystem::is_directory(entry, ignored);
-      const std::string name = entry.filename().string() + (is_folder ? "/" : "");
-      if (name.starts_with('.')) continue;
-      if (ImGui::Selectable(name.c_str())) {
-        if (is_folder && !ImGui::GetIO().KeyCtrl) {
-          folder = entry;
-        } else {
-          open(entry.string());
-        }
-      }
-      gui_->mark(name);
-    }
-    ImGui::EndChild();
-    if (gui_->button("Open this folder")) open(folder.string());
-  }
-  for (std::size_t i = 0; i < feed_.controls.size(); ++i) {
-    const CameraControl& control = feed_.controls[i];
-    int value = control.value;
-    const int step = std::max(1, control.step);
-    if (ImGui::SliderInt(control_label(control, i).c_str(), &value, control.low, control.high))
-      live_->set_control(control.what, control.low + (value - control.low) / step * step);
-    gui_->mark(control.name);
-  }
-}
 
 void App::side_panel(int side) {
   static const std::optional<std::string> no_torch = torch_backend_missing();
@@ -94,10 +40,14 @@ void App::side_panel(int side) {
     const std::string label = fmt::format("{}: {}", letter, pick_name(choice));
     if (absent) ImGui::PushStyleVar(ImGuiStyleVar_Alpha, 0.4F);
     if (gui_->small_button(fmt::format("{}##{}: {}", pick_name(choice), letter, pick_name(choice)).c_str(),
-                           pick == choice) &&
-        !absent) {
-      pick = choice;
-      tell_wishes();
+                           pick == choice)) {
+      if (absent) {
+        fail_action(*no_torch);
+      } else {
+        pick = choice;
+        tell_wishes();
+      }
+      if (choice == Pick::kFile && second_file_.empty()) choosing_ = Choosing::kFile;
     }
     gui_->mark(label);
     if (absent) {

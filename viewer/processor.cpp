@@ -148,6 +148,7 @@ void Processor::bind(Runner& runner, const FrameFormat& format) {
   options.most_slots = 2;
   options.slice_ms = gpu_.slice_ms();
   options.keep_on_device = true;
+  options.cancelled = &cancelled_;
   runner.session =
       std::make_unique<vk::VulkanSession>(gpu_.device(), gpu_.pipelines(), runner.model, options);
   gpu_.pipelines()->save();
@@ -192,6 +193,7 @@ Outcome Processor::run_model(Runner& runner, const FrameWindow& window, bool fre
     set_busy(runner.status.name);
     runner.session->submit(frames);
     Result result = runner.session->receive();
+    gpu_.count_details_read(runner.session->details_bytes());
     shown.gpu_ms += result.gpu_ms;
     if (result.retried_fp32) spdlog::warn("frame {}: computed once more in fp32", shown.index);
     std::ranges::move(result.times, std::back_inserter(shown.times));
@@ -206,7 +208,9 @@ Outcome Processor::run_model(Runner& runner, const FrameWindow& window, bool fre
   } catch (const Error& error) {
     if (ends_everything(error)) throw;
     outcome.fault = error.what();
-    spdlog::error("{}: {}", runner.status.name, error.what());
+    if (cancelled_) return outcome;
+    // A model that cannot be bound is tried again with every frame.
+    if (runner.status.problem != error.what()) spdlog::error("{}: {}", runner.status.name, error.what());
     if (error.code() == ExitCode::kProcessingFailed && runner.session) {
       runner.session->reset();  // this frame's states are spoilt
     } else {

@@ -85,6 +85,8 @@ class Processor {
   [[nodiscard]] std::uint64_t picture_bytes() const { return pictures_.bytes(); }
   /// The sessions are made anew at the next frame, after a failure.
   void forget();
+  /// For good: what is computed is given up between two slices.
+  void cancel() noexcept { cancelled_ = true; }
 
   // ---- the processing thread ----
   enum class Change : std::uint8_t { kNone, kWishes, kOffsets };
@@ -124,6 +126,7 @@ class Processor {
   std::array<std::string, kPicks> problems_;
   std::string busy_with_;
   std::atomic<double> busy_since_{0};
+  std::atomic<bool> cancelled_{false};
 
   Wanted now_;
   std::array<Runner, 2> runners_;

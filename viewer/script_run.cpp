@@ -109,7 +109,8 @@ bool App::run_action(const ScriptAction& action) {
                 wait_still_ = 0;
               }
               const bool stands_still =
-                  feed_.state != FeedState::kPlaying && feed_.state != FeedState::kOpening;
+                  (feed_.state != FeedState::kPlaying && feed_.state != FeedState::kOpening) ||
+                  !live_->failure().empty();
               wait_still_ = live_->frozen() || stands_still ? wait_still_ + 1 : 0;
               const bool done = live_->count() >= wait_count_ || wait_still_ > std::max(a.frames, 2);
               if (done) wait_count_ = -1;

@@ -42,6 +42,7 @@ std::string App::status_text() const {
       }
     }
   }
+  if (const std::string pixel = inspector_text("  "); !pixel.empty()) text += "  |  " + pixel;
   if (feed_.state == FeedState::kPaused) text += "  paused";
   if (feed_.state == FeedState::kEnded) text += "  ended";
   if (feed_.state == FeedState::kLost) text += "  " + feed_.problem;
@@ -92,8 +93,10 @@ void App::draw_timeline() {
   ImGui::SameLine();
   ImGui::SetNextItemWidth(80 * gui_->scale());
   auto speed = static_cast<float>(feed_.speed);
-  if (ImGui::SliderFloat("##speed", &speed, 0.0625F, 4, "x %.2f", ImGuiSliderFlags_Logarithmic))
+  if (ImGui::SliderFloat("##speed", &speed, 0.0625F, 4, "x %.2f", ImGuiSliderFlags_Logarithmic)) {
+    settings_.speed = speed;
     live_->set_speed(speed);
+  }
   gui_->mark("Speed");
   ImGui::SameLine();
   if (feed_.info.frames && *feed_.info.frames > 1) {

@@ -44,6 +44,7 @@ void each_member(Settings& s, Visit&& visit) {
   visit("camera-width", s.camera_width, 0.0, 16384.0);
   visit("camera-height", s.camera_height, 0.0, 16384.0);
   visit("camera-fps", s.camera_fps, 0.0, 1000.0);
+  visit("camera-format", s.camera_format, Names{"", "MJPG", "JPEG", "YUYV"});
   visit("mirror", s.mirror);
   visit("panels", s.panels);
   visit("dark", s.dark);

@@ -101,7 +101,11 @@ Window::Window(Gpu& gpu, const std::string& title, int width, int height) : gpu_
 }
 
 Window::~Window() {
-  gpu_.device()->wait_idle();
+  try {
+    gpu_.device()->wait_idle();
+  } catch (const Error& error) {  // a lost device shows nothing any more
+    spdlog::debug("{}", error.what());
+  }
   vkDestroySwapchainKHR(gpu_.device()->get(), swapchain_, nullptr);
   vkDestroySurfaceKHR(gpu_.device()->instance().get(), surface_, nullptr);
   glfwDestroyWindow(window_);
