@@ -12,7 +12,7 @@ constexpr double kTau = 2 * std::numbers::pi;
 constexpr int kMargin = 4;  // px around the pixels that a texture is read at
 constexpr int kMaxInstants = 48;
 constexpr int kMinInstants = 8;
-enum Stream : std::uint64_t { kSceneStream = 1, kLookStream = 2, kMotionStream = 1000 };
+enum Stream : std::uint64_t { kSceneStream = 1, kLookStream = 2, kFocusStream = 4, kMotionStream = 1000 };
 
 // First and last instant that any row of any frame sees.
 double first_time(const ClipPlan&) { return -1.0; }
@@ -97,6 +97,13 @@ LayerPlan draw_layer(CounterRng& rng, const SynthesisOptions& options, const Pho
   layer.plane = {rng.uniform(0.8, 2.5), rng.uniform(-0.5, 0.5), rng.uniform(-0.5, 0.5)};
   layer.own.centre = centre;
   return layer;
+}
+
+// A stream of its own: clips are the same where nothing is out of focus.
+void draw_focus(CounterRng rng, const SynthesisOptions& options, ClipPlan& plan) {
+  for (LayerPlan& layer : plan.layers) {
+    if (!layer.cutout && rng.chance(options.defocus)) layer.defocus = rng.log_uniform(0.8, 6);
+  }
 }
 
 Degradation draw_degradation(CounterRng& rng, const SynthesisOptions& options) {
@@ -387,6 +394,7 @@ ClipPlan draw_plan(const SynthesisOptions& options, const PhotoLibrary& photos, 
   for (int i = 0; i < layers; ++i) plan.layers.push_back(draw_layer(scene, options, photos));
   CounterRng look(seed, index, kLookStream);
   plan.degradation = draw_degradation(look, options);
+  draw_focus(CounterRng(seed, index, kFocusStream), options, plan);
 
   const ClipPlan drawn = plan;
   double best = 1e30;

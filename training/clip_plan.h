@@ -34,6 +34,7 @@ struct SynthesisOptions {
   double rolling_shutter = 0.20;
   double min_duty = 0.1, max_duty = 1.0;  ///< exposure as a share of the frame interval
   double half_size = 0.15;                ///< share of photographs taken at half size
+  double defocus = 0;                     ///< share of layers out of focus: soft pictures that are not moving
   int max_layers = 3;
   bool noise = true;
   bool codec = true;
@@ -74,6 +75,7 @@ struct LayerPlan {
   bool cutout = false;  ///< `photo` is in cutouts(), alpha is its own
   double scale = 1;     ///< texture px per photograph px, 0.25..1
   double brightness = 1;
+  double defocus = 0;  ///< radius of the disc of confusion, texture px; 0: in focus
   // Rectangle of the texture in scaled photograph px; beyond the photograph it continues by reflection.
   int x = 0, y = 0, width = 0, height = 0;
   // Soft mask of a photograph's crop: a star-shaped outline about the texture's centre.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "compute.h"
 #include "evaluate.h"
@@ -58,6 +59,13 @@ Evaluation evaluate(const EvalArguments& a, const Restorer& restorer, int replic
   return evaluate_validation(restorer, validation_photos(a), a.clips, options, work);
 }
 
+/// The scores of a network that makes both pictures and paths.
+std::string with_paths(const std::string& pictures, const std::string& paths) {
+  auto both = nlohmann::json::parse(pictures), of_paths = nlohmann::json::parse(paths);
+  for (const char* name : {"all", "bins", "clips"}) both["paths"][name] = std::move(of_paths[name]);
+  return both.dump(1);
+}
+
 void write_json(const std::filesystem::path& path, const std::string& json) {
   if (path.empty()) return;
   std::ofstream file(path, std::ios::trunc);
@@ -65,21 +73,21 @@ void write_json(const std::filesystem::path& path, const std::string& json) {
   if (!file.flush()) throw ProcessingError("cannot write " + path.string());
 }
 
-/// Of a model that predicts paths and no frames.
-void run_path_eval(const EvalArguments& a, c10::Device device) {
-  if (a.photos.empty()) throw UsageError("paths are known of synthesised clips only: give --photos");
+PathEvaluation path_evaluation(const EvalArguments& a, c10::Device device, int replica_count) {
   Progress progress(a.quiet);
-  Replicas replicas(side_by_side(a, device));
+  Replicas replicas(replica_count);
   const EvaluationWork work{.replicas = replicas,
                             .progress = [&](int done) { progress.show(fmt::format("{} clips", done)); }};
-  const PathEvaluation evaluation = evaluate_paths(a.model, device, validation_photos(a), a.clips, work);
-  fmt::print("{} on {}\n{}", a.model.string(), describe_compute(device, false), evaluation.table());
-  write_json(a.json, evaluation.json(a.model.string()));
+  return evaluate_paths(a.model, device, validation_photos(a), a.clips, work);
 }
 
-bool predicts_paths_only(const std::filesystem::path& path) {
-  const Model model = model_for_evaluation(path);
-  return model.info.trajectory && !model.graph.has_output("frame");
+struct Predicts {
+  bool frames = true, paths = false;
+};
+Predicts predictions_of(const EvalArguments& a) {
+  if (!a.results.empty()) return {};
+  const Model model = model_for_evaluation(a.model);
+  return {.frames = model.graph.has_output("frame"), .paths = model.info.trajectory.has_value()};
 }
 
 }  // namespace
@@ -122,8 +130,8 @@ CLI::App* add_eval_verb(CLI::App& app, EvalArguments& a) {
   verb->footer(
       "PSNR is pooled (one mean squared error over all frames) and, beside it, averaged over frames; frames "
       "are compared as\n"
-      "8-bit RGB. A model that predicts paths is scored on synthetic clips: end-point error against their "
-      "exact\n"
+      "8-bit RGB. Paths, where a model predicts them, are scored on synthetic clips: end-point error "
+      "against their exact\n"
       "gather offsets, and sharp pictures averaged along its paths against the blurred ones.\n\nExamples:\n"
       "  unblur-train eval models/unblur-rt.safetensors --photos PHOTOS\n"
       "  unblur-train eval RUN/checkpoint.safetensors --pairs reds_seq\n"
@@ -140,14 +148,26 @@ void run_eval(const EvalArguments& a) {
     throw UsageError("eval wants one of --photos, --pairs and --sharp");
   }
   const c10::Device device = choose_device(a.device);
-  if (a.results.empty() && predicts_paths_only(a.model)) return run_path_eval(a, device);
+  const Predicts predicts = predictions_of(a);
+  if (!predicts.frames && a.photos.empty())
+    throw UsageError("paths are known of synthesised clips only: give --photos");
   const int replicas = side_by_side(a, device);
-  const Evaluation evaluation = evaluate(
-      a, a.results.empty() ? network_restorer(a.model, device) : stored_restorer(a.results), replicas);
   const std::string subject = a.results.empty() ? a.model.string() : a.results.string();
-  fmt::print("{} on {}\n{}", subject, a.results.empty() ? describe_compute(device, false) : "stored results",
-             evaluation.table(/*every_sequence=*/true) + evaluation.aligned_table(/*every_sequence=*/true));
-  write_json(a.json, evaluation.json(subject));
+  fmt::print("{} on {}\n", subject, a.results.empty() ? describe_compute(device, false) : "stored results");
+  std::string json;
+  if (predicts.frames) {
+    const Evaluation evaluation = evaluate(
+        a, a.results.empty() ? network_restorer(a.model, device) : stored_restorer(a.results), replicas);
+    fmt::print("{}{}", evaluation.table(/*every_sequence=*/true),
+               evaluation.aligned_table(/*every_sequence=*/true));
+    json = evaluation.json(subject);
+  }
+  if (predicts.paths && !a.photos.empty()) {
+    const PathEvaluation paths = path_evaluation(a, device, replicas);
+    fmt::print("{}", paths.table());
+    json = predicts.frames ? with_paths(json, paths.json(subject)) : paths.json(subject);
+  }
+  write_json(a.json, json);
 }
 
 }  // namespace unblur

@@ -57,6 +57,7 @@ at::Tensor picture_losses(const TorchGraph& net, const TorchTensors& outputs, Pa
           weights.temporal, 1.0, part.report.temporal);
     }
   }
+  part.report.epe += undirected_path_error(outputs, part, t, options);
   part.previous = output;
   part.report.input_mse += mean_square(part.clips.blurred[t], target) * part.share;
   part.report.output_mse += mean_square(output, target) * part.share;

@@ -71,6 +71,22 @@ void apply_outline(const LayerPlan& layer, torch::Tensor& rgba) {
   }
 }
 
+// Thin lens: every point is spread over a disc [h,w,4 -> rgb only]; the outline stays as drawn.
+void defocus(torch::Tensor& rgba, double radius) {
+  const int reach = static_cast<int>(std::ceil(radius));
+  const auto side = 2 * reach + 1;
+  torch::Tensor disc = torch::empty({side, side});
+  for (int y = 0; y < side; ++y) {
+    for (int x = 0; x < side; ++x) {
+      disc[y][x] = static_cast<float>(std::clamp(radius + 0.5 - std::hypot(x - reach, y - reach), 0.0, 1.0));
+    }
+  }
+  disc.div_(disc.sum());
+  const torch::Tensor planes = rgba.slice(2, 0, 3).permute({2, 0, 1}).unsqueeze(1);
+  const torch::Tensor padded = at::replication_pad2d(planes, {reach, reach, reach, reach});
+  rgba.slice(2, 0, 3).copy_(at::conv2d(padded, disc.view({1, 1, side, side})).squeeze(1).permute({1, 2, 0}));
+}
+
 torch::Tensor build_texture(const ClipPlan& plan, const LayerPlan& layer, const PhotoLibrary& photos,
                             const std::vector<float>& decode, torch::Device device) {
   const auto& source = layer.cutout ? photos.cutouts() : photos.photos();
@@ -92,6 +108,7 @@ torch::Tensor build_texture(const ClipPlan& plan, const LayerPlan& layer, const 
                .cpu();
     rgba.slice(2, 3, 4).clamp_max_(1);
   }
+  if (layer.defocus > 0) defocus(rgba, layer.defocus);
   if (layer.radius > 0) apply_outline(layer, rgba);
   const bool premultiplied = resized && !photo.alpha.empty();
   const bool opaque = layer.radius <= 0 && photo.alpha.empty();

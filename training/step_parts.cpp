@@ -124,6 +124,22 @@ at::Tensor blur_invariant_loss(const at::Tensor& flow, const Part& part, std::in
   return total * (static_cast<double>(part.size) / static_cast<double>(flow.size(0)));
 }
 
+EndPointError undirected_path_error(const TorchTensors& outputs, const Part& part, std::int64_t t,
+                                    const StepOptions& options) {
+  const auto found = outputs.find("control");
+  const auto& g = part.whole->gather;
+  EndPointError sum;
+  if (found == outputs.end() || !g.defined()) return sum;
+  const at::Tensor control =
+      at::adaptive_avg_pool2d(found->second.detach().to(at::kFloat), {g.size(4), g.size(5)});
+  const PathTruth truth = paths_like(part, t, control);
+  const at::Tensor backwards = better_reversed(control, options.path_mode, truth);
+  for (const EndPointError& bin :
+       binned_path_error(control, options.path_mode, reversed_where(truth, backwards)))
+    sum += bin;
+  return sum;
+}
+
 PathTruth paths_like(const Part& part, std::int64_t t, const at::Tensor& map) {
   const PathTruth all = reduce_paths({part.whole->gather[t], part.whole->shown[t]}, map.size(2), map.size(3));
   return {all.gather.narrow(0, part.first, part.size), all.mask.narrow(0, part.first, part.size),

@@ -56,6 +56,11 @@ struct FramePairs {
 /// True paths of the part's clips at the scale of `map`.
 [[nodiscard]] PathTruth paths_like(const Part& part, std::int64_t t, const at::Tensor& map);
 
+/// Error of the output "control" of networks that see single pictures, against the better of both directions
+/// of time of each; nothing where the network has no such output or the truth is not known.
+[[nodiscard]] EndPointError undirected_path_error(const TorchTensors& outputs, const Part& part,
+                                                  std::int64_t t, const StepOptions& options);
+
 // The joint losses of frame t of a part by recipe; the report gets their parts.
 [[nodiscard]] at::Tensor picture_losses(const TorchGraph& net, const TorchTensors& outputs, Part& part,
                                         std::int64_t t, const StepOptions& options);

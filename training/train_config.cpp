@@ -85,6 +85,7 @@ DataConfig read_data(Settings& s) {
   d.photos.folders = paths(s, "data.photos");
   d.photos.exclude = s.texts("data.exclude");
   d.photos.cutouts = paths(s, "data.cutouts");
+  d.photos.softest_dropped = s.number("data.softest_dropped", d.photos.softest_dropped, 0, 0.9);
   d.sequences = paths(s, "data.sequences");
   d.sequence_share = s.number("data.sequence_share", d.sequences.empty() ? 0.0 : 1.0, 0, 1);
   d.gamma_blur = s.flag("data.gamma_blur", d.gamma_blur);
@@ -104,6 +105,7 @@ DataConfig read_data(Settings& s) {
   o.min_duty = s.number("data.min_duty", o.min_duty, 0, 1);
   o.max_duty = s.number("data.max_duty", o.max_duty, o.min_duty, 1);
   o.half_size = s.number("data.half_size", o.half_size, 0, 1);
+  o.defocus = s.number("data.defocus", o.defocus, 0, 1);
   o.max_layers = whole(s, "data.max_layers", o.max_layers, 0, 16);
   o.noise = s.flag("data.noise", o.noise);
   o.codec = s.flag("data.codec", o.codec);

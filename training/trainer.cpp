@@ -123,7 +123,7 @@ Run::Run(const TrainConfig& config, const RunOptions& options)
   const bool synthesised = photos_ && data_.sequences.empty();
   if (recipe_ == Recipe::kTrajectories && !synthesised)
     throw UsageError("paths are known of synthesised clips only");
-  if (recipe_ != Recipe::kPictures && synthesised) data_.synthesis.trajectory_points = kPathPoints;
+  if (net_.info().trajectory && synthesised) data_.synthesis.trajectory_points = kPathPoints;
   if (config_.threads > 0) at::set_num_threads(config_.threads);
   bf16_ = use_bf16(config_.precision, device_);
   if (device_.is_cuda() && config_.replicas > 1) throw UsageError("'replicas' are for training on the CPU");

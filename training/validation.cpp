@@ -18,6 +18,7 @@ namespace {
 std::vector<Clip> validation_clips(const TrainConfig& config, int trajectory_points) {
   PhotoOptions photos = config.data.photos;
   photos.split = Split::kValidation;
+  photos.softest_dropped = PhotoOptions{}.softest_dropped;  // the set is the same whatever is trained on
   const PhotoLibrary library(photos);
   SynthesisOptions options = validation_options();
   options.frames = config.validation.frames;

@@ -214,6 +214,8 @@ TEST_F(RunTest, MotionEtrTrainsItsOffsetsThenThePicture) {
   pictures.joint.loss = {.picture = PictureLoss::kSquared, .motion = 0, .temporal = 0};
   const auto start = offsets.directory / "motion-etr-bilin.safetensors";
   ASSERT_EQ(run_training(pictures, {.init = start, .generated_photos = true, .quiet = true}), 0);
+  const CsvTable picture_log = log_of(pictures);
+  EXPECT_GT(picture_log.rows[0][picture_log.column("epe")], 0) << "of its paths";
   const TensorMap trained = weights_of(pictures.directory / "motion-etr-deblur.safetensors");
   double moved = 0;
   for (const auto& [name, value] : whole) {

@@ -37,6 +37,29 @@ double psnr(const torch::Tensor& a, const torch::Tensor& b, const torch::Tensor&
   return 10 * std::log10(255.0 * 255.0 / std::max(error, 1e-12));
 }
 
+TEST(Synthesis, DefocusSoftensTheTextureAndNothingElse) {
+  const PhotoLibrary photos = wave_library();
+  SynthesisOptions options;
+  options.frames = 1;
+  options.noise = options.codec = false;
+  options.bin_weights = {1, 0, 0, 0, 0};
+  const ClipPlan sharp = draw_plan(options, photos, 3, 1);
+  options.defocus = 1;
+  const ClipPlan soft = draw_plan(options, photos, 3, 1);
+  EXPECT_EQ(sharp.layers[0].defocus, 0);
+  EXPECT_GE(soft.layers[0].defocus, 0.8);
+  EXPECT_EQ(sharp.layers[0].motion.at(0.37), soft.layers[0].motion.at(0.37));
+  EXPECT_EQ(sharp.duty, soft.duty);
+  const auto detail = [&](const ClipPlan& plan) {
+    const at::Tensor x = render_clip(plan, photos, at::kCPU, 1).sharp.to(at::kFloat);
+    return std::pair(x.diff(1, -1).abs().mean().item<double>(), x.mean().item<double>());
+  };
+  const auto [sharp_detail, sharp_mean] = detail(sharp);
+  const auto [soft_detail, soft_mean] = detail(soft);
+  EXPECT_LT(soft_detail, 0.8 * sharp_detail);
+  EXPECT_NEAR(soft_mean, sharp_mean, 0.05 * sharp_mean);  // light is spread, not lost
+}
+
 TEST(Synthesis, SamplesAreTheSameOnAnyThread) {
   SynthesisOptions options;
   options.width = options.height = 64;
