@@ -102,7 +102,7 @@ LayerPlan draw_layer(CounterRng& rng, const SynthesisOptions& options, const Pho
 // A stream of its own: clips are the same where nothing is out of focus.
 void draw_focus(CounterRng rng, const SynthesisOptions& options, ClipPlan& plan) {
   for (LayerPlan& layer : plan.layers) {
-    if (!layer.cutout && rng.chance(options.defocus)) layer.defocus = rng.log_uniform(0.8, 6);
+    if (!layer.cutout && rng.chance(options.defocus)) layer.defocus = rng.log_uniform(0.8, 4);
   }
 }
 
