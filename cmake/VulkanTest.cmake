@@ -3,9 +3,10 @@
 # it (no fp16, subgroups of 4, small limits). Validation is on; tests/vulkan/fixture.cpp turns any message
 # into a failure. Each run has a private Mesa shader cache: a cache filled at another vector width
 # holds wrong code (docs: vulkan-performance).
-#   unblur_vulkan_test(TARGET NAME [LAVAPIPE_ONLY] [STORAGE_BUFFERS] [LONG] [ARGS ...] [ENVIRONMENT A=1 ...])
+#   unblur_vulkan_test(TARGET NAME [LAVAPIPE_ONLY] [STORAGE_BUFFERS] [LONG] [OPTIMISED] [ARGS ...] [ENVIRONMENT A=1 ...])
 # makes NAME.lavapipe, NAME.swiftshader and, with STORAGE_BUFFERS, NAME.lavapipe_ssbo. They begin before other
-# tests, the LONG ones first, so that no processor waits for the last one.
+# tests, the LONG ones first, so that no processor waits for the last one. LLVM's optimiser would take half of the time of most of them, so
+# lavapipe does without it, but for OPTIMISED ones.
 file(GLOB UNBLUR_LAVAPIPE_ICD "/usr/share/vulkan/icd.d/lvp_icd*.json")
 file(GLOB UNBLUR_SWIFTSHADER_ICD "${UNBLUR_DEPS_DIR}/swiftshader/x/usr/lib/chromium/vk_swiftshader_icd.json"
      "${UNBLUR_DEPS_DIR}/swiftshader/vk_swiftshader_icd.json")
@@ -22,14 +23,18 @@ function(unblur_add_vulkan_run target name icd)
   if(arg_LONG)
     set(cost 200)
   endif()
+  set(optimiser "GALLIVM_PERF=nopt")
+  if(arg_OPTIMISED)
+    unset(optimiser)
+  endif()
   add_test(NAME ${name} COMMAND ${target} ${arg_ARGS})
   set_tests_properties(
     ${name} PROPERTIES LABELS "vulkan" TIMEOUT 600 COST ${cost}
-    ENVIRONMENT "VK_DRIVER_FILES=${icd};VK_ICD_FILENAMES=${icd};UNBLUR_VALIDATION=1;MESA_SHADER_CACHE_DIR=${CMAKE_BINARY_DIR}/test-cache/mesa;XDG_CACHE_HOME=${CMAKE_BINARY_DIR}/test-cache/${name};${ARGN};${arg_ENVIRONMENT}")
+    ENVIRONMENT "VK_DRIVER_FILES=${icd};VK_ICD_FILENAMES=${icd};UNBLUR_VALIDATION=1;MESA_SHADER_CACHE_DIR=${CMAKE_BINARY_DIR}/test-cache/mesa;XDG_CACHE_HOME=${CMAKE_BINARY_DIR}/test-cache/${name};${optimiser};${ARGN};${arg_ENVIRONMENT}")
 endfunction()
 
 function(unblur_vulkan_test target name)
-  cmake_parse_arguments(arg "LAVAPIPE_ONLY;STORAGE_BUFFERS;LONG" "" "ARGS;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(arg "LAVAPIPE_ONLY;STORAGE_BUFFERS;LONG;OPTIMISED" "" "ARGS;ENVIRONMENT" ${ARGN})
   if(UNBLUR_LAVAPIPE_ICD)
     unblur_add_vulkan_run(${target} ${name}.lavapipe "${UNBLUR_LAVAPIPE_ICD}")
     if(arg_STORAGE_BUFFERS)
