@@ -8,6 +8,7 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <utility>
 
 #include "graph/error.h"
 #include "media/image_file.h"
@@ -171,7 +172,8 @@ std::string App::model_error() const {
 }
 
 void App::refresh_shown() {
-  feed_ = live_->status();
+  const FeedStatus before = std::exchange(feed_, live_->status());
+  if (feed_.name == before.name && feed_.returns > before.returns) note(feed_.name + " is back");
   if (!feed_.problem.empty() && feed_.problem != last_error_ &&
       feed_.problem != (log_.empty() ? "" : log_.back()))
     note(feed_.problem);
@@ -196,6 +198,13 @@ void App::refresh_shown() {
   }
   seen_ = count;
   std::string error = model_error();
+  if (!error.empty() && !first_problem_) {
+    first_problem_.emplace(ExitCode::kProcessingFailed, error);
+    for (int i = 0; i < 2; ++i) {
+      const ModelStatus status = live_->processor().model_status(i);
+      if (!status.problem.empty()) first_problem_.emplace(status.error, status.problem);
+    }
+  }
   if (error.empty() && feed_.state == FeedState::kFailed) error = feed_.problem;
   if (error.empty()) error = action_error_;
   if (error != last_error_ && !error.empty() && error != action_error_) note(error);
@@ -259,7 +268,8 @@ ExitCode App::run() {
   if (recorder_) toggle_recording();
   if (window_ != nullptr) remember();
   if (signal_ != 0) return signal_ == SIGINT ? ExitCode::kInterrupted : ExitCode::kTerminated;
-  if (window_ == nullptr && script_.empty()) throw_problems();
+  // Off-screen, what a window would have shown fails the run; a script expects what it wants.
+  if (window_ == nullptr && script_.empty() && first_problem_) throw Error(*first_problem_);
   return ExitCode::kDone;
 }
 
@@ -308,15 +318,6 @@ void App::write_counters(bool last) {
                            device.live_allocations(), vk::live_objects.load(), device.allocation_count(),
                            gpu_.pixel_bytes_read(), gpu_.detail_bytes_read())
             << std::flush;
-}
-
-/// Off-screen, what a window would have shown ends the program.
-void App::throw_problems() const {
-  for (int i = 0; i < 2; ++i) {
-    const ModelStatus status = live_->processor().model_status(i);
-    if (!status.problem.empty()) throw Error(status.error, status.problem);
-  }
-  if (!last_error_.empty() && !models_[0].empty()) throw ProcessingError(last_error_);
 }
 
 void App::remember() {

@@ -27,6 +27,7 @@
 #include "core/script.h"
 #include "core/viewer_settings.h"
 #include "gpu/picture_area.h"
+#include "graph/error.h"
 #include "live.h"
 #include "media/camera_list.h"
 #include "options.h"
@@ -74,7 +75,6 @@ class App {
   void draw_frame(double seconds);
   void run_window();
   void run_offscreen();
-  void throw_problems() const;
   void write_counters(bool last);
   /// Something that the person asked for failed: it stays in the status line until something succeeds.
   void fail_action(const std::string& problem);
@@ -164,9 +164,10 @@ class App {
   std::deque<float> gpu_ms_;  ///< of the last frames, for the plot
   std::deque<std::string> log_;
   std::string last_error_, action_error_;
-  double now_ = 0;          ///< s, of this frame
-  std::ofstream counters_;  ///< UNBLUR_VIEWER_COUNTERS
-  double counted_ = 0;      ///< steady clock, when a line was written last
+  std::optional<Error> first_problem_;  ///< with a side that is shown
+  double now_ = 0;                      ///< s, of this frame
+  std::ofstream counters_;              ///< UNBLUR_VIEWER_COUNTERS
+  double counted_ = 0;                  ///< steady clock, when a line was written last
   bool quit_ = false;
 
   // The picture area and the mouse in it, canvas px.

@@ -109,6 +109,7 @@ bool Live::pump() {
     if (next.what == Feed::Next::kFrame) {
       queue_.push(next.frame);
     } else if (next.what == Feed::Next::kEnd) {
+      if (!feed_->at_end()) return false;  // paused: the scene goes on
       queue_.end_scene();
       if (!queue_.take(window)) return false;
       publish(processor_.process(window, feed_->status().info));

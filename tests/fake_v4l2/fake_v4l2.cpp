@@ -51,21 +51,21 @@ FakeCommand present_command() {
                            : FakeCommand::kRun;
 }
 
-/// A bright bar that moves to the right by 8 px a frame over a grey ramp, as luma.
-std::vector<unsigned char> bar(int n, int width, int height) {
+/// A bright bar that moves to the right by 8 px a frame over a grey ramp, as luma; `gain` makes it brighter.
+std::vector<unsigned char> bar(int n, int width, int height, int gain) {
   std::vector<unsigned char> luma(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
       const int from = 8 * n % width, at = (x - from + width) % width;
       luma[static_cast<std::size_t>(y * width + x)] =
-          static_cast<unsigned char>(at < 16 ? 230 : 40 + 80 * y / height);
+          static_cast<unsigned char>(at < 16 ? 230 : 40 + gain / 3 + 80 * y / height);
     }
   }
   return luma;
 }
 
 std::vector<std::byte> picture(int n, const FakeCameraLog& log) {
-  const std::vector<unsigned char> luma = bar(n, log.width, log.height);
+  const std::vector<unsigned char> luma = bar(n, log.width, log.height, log.gain);
   std::vector<std::byte> bytes;
   if (log.fourcc == V4L2_PIX_FMT_YUYV) {
     for (const unsigned char v : luma) {

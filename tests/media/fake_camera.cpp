@@ -173,6 +173,7 @@ class MemoryCamera : public FakeCamera {
     if (set && (c.value < found->low || c.value > found->high || (c.value - found->low) % found->step != 0))
       return ERANGE;
     if (set) found->value = c.value;
+    if (set && c.id == V4L2_CID_GAIN) log_->gain = c.value;
     c.value = found->value;
     return 0;
   }

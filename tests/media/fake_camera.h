@@ -44,6 +44,7 @@ struct FakeCameraScript {
 struct FakeCameraLog {
   std::atomic<bool> streaming = false;
   std::atomic<int> mapped = 0, opened = 0;
+  std::atomic<int> gain = 0;  ///< as its control was set
   std::atomic<int> lost = 0;  ///< frames for which no buffer was free
   int width = 0, height = 0;
   std::uint32_t fourcc = 0;

@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "core/test_pattern.h"
-#include "drawing/colours.h"
+#include "graph/model.h"
 #include "media/image_file.h"
 #include "viewing.h"
 
@@ -76,28 +76,6 @@ TEST(Views, StrengthBlendsAndZeroIsTheInputToTheBit) {
   }
 }
 
-TEST(Motion, MapHasTheColourOfTheClaimedMotion) {
-  const Viewing v;
-  std::vector<std::string> arguments = one_to_one;
-  arguments.insert(arguments.end(), {"--view", "b", "--motion", "middlebury"});
-  const Outcome o =
-      v.run(arguments,
-            "wait 2\nkey h\nkey space\nscreenshot map.png\nkey m\nkey m\nkey space\nwait 2\nkey space\n"
-            "screenshot none.png\nkey m\nkey space\nwait 2\nkey space\nscreenshot paths.png\nquit\n");
-  ASSERT_EQ(o.code, 0) << o.err;
-  const Frame map = v.picture("map.png");
-  const Colour wanted = middlebury_colour({kClaimedMotion / 32, 0});
-  const std::size_t at = 3 * (static_cast<std::size_t>(60) * kWidth + 200);
-  // 80 % of the map over a picture at half brightness.
-  EXPECT_NEAR(std::to_integer<int>(map.data[at]), 255 * 0.8 * wanted.r, 60);
-  EXPECT_NEAR(std::to_integer<int>(map.data[at + 1]) - std::to_integer<int>(map.data[at]),
-              255 * 0.8 * (wanted.g - wanted.r), 40);
-  EXPECT_NEAR(std::to_integer<int>(map.data[at + 2]) - std::to_integer<int>(map.data[at]),
-              255 * 0.8 * (wanted.b - wanted.r), 40);
-  EXPECT_GT(mean_of(map), mean_of(v.picture("none.png")) + 60) << "the map is light, the halved picture dark";
-  EXPECT_GT(worst(v.picture("paths.png"), v.picture("none.png"), 0, kWidth), 60);
-}
-
 TEST(Sources, PictureFolderAndSecondPattern) {
   const Viewing v;
   const TestPattern pattern(test_pattern_options(pattern_source));
@@ -141,6 +119,8 @@ TEST(Mistakes, EndAsTheProgramsDo) {
   EXPECT_EQ(v.run({pattern_source, "--frames", "1", "--view", "sideways"}).code, 2);
   EXPECT_EQ(v.run({pattern_source}).code, 2) << "nothing would end it";
   EXPECT_EQ(v.run({pattern_source}, "jump 3\n").code, 2);
+  std::ofstream(v / "garbage.safetensors") << "no model";
+  EXPECT_EQ(v.run({pattern_source, "-m", "garbage.safetensors", "--frames", "1"}).code, 5);
   const Outcome failed = v.run(one_to_one, "wait 1\nexpect what it does not say\n");
   EXPECT_EQ(failed.code, 1);
   EXPECT_NE(failed.err.find("script.txt:2"), std::string::npos) << failed.err;
@@ -155,6 +135,46 @@ TEST(Frames, EndAfterAsManyAndLeaveAScreenshot) {
   const Outcome o = v.run({pattern_source, "--size", "320x180", "--frames", "4", "--screenshot", "end.png"});
   ASSERT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(v.picture("end.png").format.width, kWidth);
+}
+
+TEST(Frames, TextIsAsLargeAsAskedFor) {
+  const Viewing v;
+  const Outcome o = v.run({pattern_source, "--size", "1000x700", "--ui-scale", "1.5", "--frames", "2",
+                           "--screenshot", "large.png"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  // The panel is 310 px wide at scale 1; left of it is the ground that the picture does not fill.
+  const Frame large = v.picture("large.png");
+  EXPECT_EQ(pixel(large, 1000 - 465 - 3, 3), pixel(large, 3, 3));
+  EXPECT_NE(pixel(large, 1000 - 465 + 3, 3), pixel(large, 3, 3));
+}
+
+/// A model that runs on no device is said, and the input goes on.
+TEST(Faults, AModelThatCannotRunIsPaintedAndNamed) {
+  const Viewing v;
+  Model model;  // its picture has a quarter of the size
+  model.info.name = "smaller";
+  const Value frame = model.graph.add("frame", op::Input{.name = "frame"});
+  model.graph.set_output("frame", model.graph.add("down", op::Resize{.denominator = 2}, {frame}));
+  write_model(v / "smaller.safetensors", model);
+  const Outcome o = v.run({pattern_source, "--size", "320x180", "-m", "smaller.safetensors"},
+                          "wait 3\nexpect error: \nkey h\nwait 1\nscreenshot painted.png\nquit\n");
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Frame painted = v.picture("painted.png");
+  EXPECT_TRUE(read_stamp(painted).has_value()) << "the input on side A";
+  int marked = 0;
+  for (int x = 162; x < 320; ++x)
+    marked += pixel(painted, x, 90)[0] > 180 && pixel(painted, x, 90)[1] < 40 ? 1 : 0;
+  EXPECT_GT(marked, 40);
+  EXPECT_EQ(v.run({pattern_source, "--frames", "2", "-m", "smaller.safetensors"}).code, 5);
+}
+
+TEST(Faults, ALostDeviceAndFullMemoryEndAsTheProgramsDo) {
+  const Viewing v;
+  const Outcome lost = v.run({pattern_source, "--frames", "9"}, "", {{"UNBLUR_FAULT", "device-lost@3"}});
+  EXPECT_EQ(lost.code, 1);
+  EXPECT_NE(lost.err.find("device was lost"), std::string::npos) << lost.err;
+  const Outcome full = v.run({pattern_source, "--frames", "2"}, "", {{"UNBLUR_FAULT", "out-of-memory@12"}});
+  EXPECT_EQ(full.code, 7) << full.err;
 }
 
 TEST(Faults, ANaNFrameIsPaintedAndNamed) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "graph/error.h"
 #include "media/camera_list.h"
@@ -33,6 +34,7 @@ void Feed::fail(const std::string& problem, double now) {
   retry_at_ = now + options_.retry;
   if (camera_) dropped_before_ += camera_->dropped();
   camera_.reset();
+  lost_ = camera_mode_;
   status_.controls.clear();
   opened_ = false;
 }
@@ -58,6 +60,7 @@ void Feed::open(double now) {
   }
   const bool cuts = status_.info.kind != "pattern";  // fast motion of an even texture is none
   watcher_.emplace(status_.info.time_base, cuts);
+  if (std::exchange(lost_, false)) ++status_.returns;
   opened_ = true;
   fresh_ = true;
   status_.problem.clear();

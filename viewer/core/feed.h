@@ -54,6 +54,7 @@ struct FeedStatus {
   std::int64_t dropped = 0;             ///< frames that were late, or that a camera could not hand over
   std::vector<CameraControl> controls;  ///< of a camera
   std::string mode;                     ///< of a camera: "MJPEG 1280x720 30 fps"
+  int returns = 0;                      ///< of a camera: how often it was lost and came back
 };
 
 struct FeedOptions {
@@ -123,6 +124,7 @@ class Feed {
   Input input_;
   std::unique_ptr<CameraSource> camera_;
   double retry_at_ = 0;
+  bool lost_ = false;
   std::int64_t dropped_before_ = 0;  ///< by cameras that are gone
 
   std::optional<SceneWatcher> watcher_;
