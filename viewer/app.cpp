@@ -191,7 +191,7 @@ void App::refresh_shown() {
     shown_ = std::move(newest);
     if (resized) view_.fit = true;
     if (!live_->frozen() && seen_ != count) {
-      meter_.shown(shown_->captured, now_, shown_->compute_ms / 1000);
+      arrived_ = true;
       gpu_ms_.push_back(static_cast<float>(shown_->gpu_ms > 0 ? shown_->gpu_ms : shown_->compute_ms));
       if (gpu_ms_.size() > 120) gpu_ms_.pop_front();
     }
@@ -255,6 +255,8 @@ void App::draw_frame(double seconds) {
   } else {
     canvas_.draw(work);
   }
+  if (std::exchange(arrived_, false))
+    meter_.shown(shown_->captured, window_ != nullptr ? steady_seconds() : now_, shown_->compute_ms / 1000);
   if (recorder_) {
     const double time = window_ != nullptr ? now_ : shown_ ? shown_->seconds : 0;
     record(time);

@@ -161,6 +161,7 @@ class App {
   int frozen_back_ = 0;           ///< frames before the last of `recent_`
   std::int64_t seen_ = 0;         ///< Live::count that is on the screen
   LiveMeter meter_;
+  bool arrived_ = false;      ///< a new frame is in what is drawn
   std::deque<float> gpu_ms_;  ///< of the last frames, for the plot
   std::deque<std::string> log_;
   std::string last_error_, action_error_;

@@ -80,7 +80,7 @@ TEST(Sides, ZoomIsLinkedPixelsAreReadAndTheMirrorMirrors) {
                 three(a) + "  B " + three(b) +
                 "\nscreenshot zoomed.png\nclick 489 98\nwait 2\nexpect x 164  y 93\n"
                 "drag 100 100 140 100\nwait 1\nclick 169 98\nwait 1\nexpect x 162  y 93\n"
-                "key z\nkey x\nwait 1\nscreenshot mirrored.png\nquit\n");
+                "key z\nkey x\nwait 1\nscreenshot mirrored.png\nkey s\nwait 2\nkey ctrl+2\nquit\n");
   ASSERT_EQ(o.code, 0) << o.err;
   const auto halves = [&v](const std::string& name) {
     const Frame whole = v.picture(name);
@@ -107,6 +107,8 @@ TEST(Sides, ZoomIsLinkedPixelsAreReadAndTheMirrorMirrors) {
       most = std::max(most, std::abs(pixel(mirrored, x, y)[1] - pixel(still, 319 - x, y)[1]));
   }
   EXPECT_EQ(most, 0);
+  EXPECT_LE(worst(v.picture("still-000000-b.png"), corrected(still, 75)), 2)
+      << "a picture that stands still is computed again";
 }
 
 TEST(Sides, TheReferenceOrWhyThereIsNone) {

@@ -264,7 +264,7 @@ void Feed::set_look_ahead(int frames) {
 }
 
 void Feed::refresh() {
-  if (opened_ && !playing_ && status_.index >= 0) seek(status_.index);
+  if (opened_ && (!playing_ || ended_) && status_.index >= 0) seek(status_.index);
 }
 
 void Feed::set_control(CameraControl::What what, std::int32_t value) {

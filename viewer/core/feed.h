@@ -94,7 +94,7 @@ class Feed {
   /// A paused feed delivers so many frames beyond the one that is wanted, so that a model can show it.
   /// Delivers the present frame again if it has to.
   void set_look_ahead(int frames);
-  /// Delivers the present frame again, as a fresh start (another model).
+  /// Paused or at the end: delivers the present frame again, as a fresh start (another model).
   void refresh();
   /// Throws InputError: no camera, no such control.
   void set_control(CameraControl::What what, std::int32_t value);
