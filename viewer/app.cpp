@@ -123,6 +123,7 @@ void App::open(const std::string& name) {
   source_ = settings_.source = name;
   set_frozen(false);
   shown_.reset();
+  arrived_ = false;
   recent_.clear();
   last_error_.clear();
   action_error_.clear();

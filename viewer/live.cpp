@@ -131,6 +131,7 @@ void Live::run(const std::stop_token& stop) {
       follow_wishes();
       FrameWindow window;
       if (!queue_.wait(kIdleSeconds) || !queue_.take(window)) continue;
+      if (!latest()) show_input(processor_.input_of(window, status().info));
       publish(processor_.process(window, status().info));
     } catch (const std::exception& error) {
       spdlog::error("{}", error.what());
@@ -140,6 +141,15 @@ void Live::run(const std::stop_token& stop) {
     }
     wake_();
   }
+}
+
+/// So that something is seen while a model takes its time for the first frame.
+void Live::show_input(ShownPtr shown) {
+  {
+    const std::scoped_lock lock(mutex_);
+    latest_ = std::move(shown);
+  }
+  wake_();
 }
 
 void Live::publish(ShownPtr shown) {

@@ -57,6 +57,7 @@ class Live {
  private:
   void run(const std::stop_token& stop);
   void follow_wishes();
+  void show_input(ShownPtr shown);
   void publish(ShownPtr shown);
   [[nodiscard]] bool has_source() const { return thread_feed_ != nullptr || feed_ != nullptr; }
 

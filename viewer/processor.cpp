@@ -285,7 +285,7 @@ Outcome Processor::read_second_file(const SourceFrame& frame) {
   return outcome;
 }
 
-ShownPtr Processor::process(const FrameWindow& window, const StreamInfo& info) {
+std::shared_ptr<Shown> Processor::input_of(const FrameWindow& window, const StreamInfo& info) {
   const SourceFrame& frame = window.shown();
   auto shown = std::make_shared<Shown>();
   shown->index = frame.timed.index;
@@ -294,6 +294,11 @@ ShownPtr Processor::process(const FrameWindow& window, const StreamInfo& info) {
   shown->info = info;
   shown->info.format = frame.timed.frame.format;
   shown->base = pictures_.from_frame(frame.timed.frame);
+  return shown;
+}
+
+ShownPtr Processor::process(const FrameWindow& window, const StreamInfo& info) {
+  const std::shared_ptr<Shown> shown = input_of(window, info);
   scaled_.clear();
 
   const double start = steady_seconds();
@@ -314,7 +319,7 @@ ShownPtr Processor::process(const FrameWindow& window, const StreamInfo& info) {
     }
   }
   if (wanted(Pick::kReference)) outcome(Pick::kReference) = run_reference(window, window.fresh_start);
-  if (wanted(Pick::kFile)) outcome(Pick::kFile) = read_second_file(frame);
+  if (wanted(Pick::kFile)) outcome(Pick::kFile) = read_second_file(window.shown());
   shown->compute_ms = 1000 * (steady_seconds() - start);
   std::ranges::sort(shown->times, std::greater{}, &NodeTime::ms);
   if (shown->times.size() > kTimesShown) shown->times.resize(kTimesShown);

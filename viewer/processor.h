@@ -94,6 +94,8 @@ class Processor {
   Change update();
   [[nodiscard]] int min_offset() const noexcept { return min_offset_; }
   [[nodiscard]] int max_offset() const noexcept { return max_offset_; }
+  /// The frame without anything that a model makes of it.
+  [[nodiscard]] std::shared_ptr<Shown> input_of(const FrameWindow& window, const StreamInfo& info);
   /// Throws what no frame can be shown after: device lost, out of memory for the picture itself.
   [[nodiscard]] ShownPtr process(const FrameWindow& window, const StreamInfo& info);
 
