@@ -107,7 +107,7 @@ class App {
   void source_panel();  ///< source_panel.cpp, as the next three
   void camera_list();
   void file_list();
-  void camera_control(const CameraControl& control, std::size_t number);
+  void camera_control(const CameraControl& control);
   void view_panel();
   void side_panel(int side);
   void model_panel();

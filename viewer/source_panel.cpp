@@ -20,6 +20,23 @@ std::string four_letters(std::uint32_t code) {
   return text;
 }
 
+/// Short enough for the panel, whatever the camera calls it.
+const char* name_of(CameraControl::What what) {
+  switch (what) {
+    case CameraControl::What::kAutoExposure:
+      return "Exposure by";
+    case CameraControl::What::kExposure:
+      return "Exposure";
+    case CameraControl::What::kAutoGain:
+      return "Gain by";
+    case CameraControl::What::kGain:
+      return "Gain";
+    case CameraControl::What::kPowerLine:
+      return "Mains";
+  }
+  return "";
+}
+
 /// Folders first, by name; what begins with a dot is left out.
 std::vector<fs::path> entries_of(const fs::path& folder) {
   std::vector<fs::path> entries;
@@ -59,7 +76,7 @@ void App::source_panel() {
     choosing_ = choosing_ == Choosing::kFile ? Choosing::kNothing : Choosing::kFile;
   if (choosing_ == Choosing::kCamera) camera_list();
   if (choosing_ == Choosing::kFile) file_list();
-  for (std::size_t i = 0; i < feed_.controls.size(); ++i) camera_control(feed_.controls[i], i);
+  for (const CameraControl& control : feed_.controls) camera_control(control);
 }
 
 void App::camera_list() {
@@ -106,12 +123,12 @@ void App::file_list() {
   if (!enter.empty()) folder_ = enter;
 }
 
-void App::camera_control(const CameraControl& control, std::size_t number) {
-  const std::string label = fmt::format("{}##control{}", control.name, number);
+void App::camera_control(const CameraControl& control) {
+  const char* label = name_of(control.what);
   int value = control.value;
   if (!control.choices.empty()) {
     const auto chosen = std::ranges::find(control.choices, control.value, &CameraControl::Choice::value);
-    if (ImGui::BeginCombo(label.c_str(), chosen == control.choices.end() ? "" : chosen->name.c_str())) {
+    if (ImGui::BeginCombo(label, chosen == control.choices.end() ? "" : chosen->name.c_str())) {
       for (const CameraControl::Choice& choice : control.choices) {
         if (ImGui::Selectable(choice.name.c_str(), choice.value == control.value))
           live_->set_control(control.what, choice.value);
@@ -119,14 +136,15 @@ void App::camera_control(const CameraControl& control, std::size_t number) {
       }
       ImGui::EndCombo();
     } else {
-      gui_->mark(control.name);
+      gui_->mark(label);
     }
     return;
   }
   const int step = std::max(1, control.step);
-  if (ImGui::SliderInt(label.c_str(), &value, control.low, control.high))
+  if (ImGui::SliderInt(label, &value, control.low, control.high))
     live_->set_control(control.what, control.low + (value - control.low) / step * step);
-  gui_->mark(control.name);
+  gui_->mark(label);
+  if (ImGui::IsItemHovered()) ImGui::SetTooltip("%s", control.name.c_str());
 }
 
 }  // namespace unblur

@@ -7,24 +7,28 @@ here=$(cd "$(dirname "$0")" && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# 120 s; memory goes up and down by 60 MB with what is open, after a start that grows. `leak` bytes a second.
+# 120 s; memory goes up and down by 60 MB with what is open, after a start that grows. `leak` bytes a second,
+# so many descriptors and Vulkan objects.
 samples() {
-  awk -v leak="$1" -v descriptors="$2" 'BEGIN {
-    print "seconds,frames,vulkan_bytes,rss_bytes,descriptors"
+  awk -v leak="$1" -v descriptors="$2" -v objects="$3" 'BEGIN {
+    print "seconds,frames,vulkan_bytes,vulkan_objects,rss_bytes,descriptors"
     srand(5)
     for (s = 0; s < 120; ++s) {
       open = int(rand() * 3)
       start = s < 10 ? s * 5e6 : 50e6
-      printf "%d,%d,%d,%d,%d\n", s, s * 30, 8e7 + open * 3e7, 2e8 + start + open * 3e7 + leak * s, 20 + open + descriptors * s
+      printf "%d,%d,%d,%d,%d,%d\n", s, s * 30, 8e7 + open * 3e7, 100 + open * 30 + objects * s, 2e8 + start + open * 3e7 + leak * s, 20 + open + descriptors * s
     }
   }'
 }
-samples 0 0 >"$folder/good.csv"
+samples 0 0 0 >"$folder/good.csv"
 "$tool" check "$folder/good.csv"
-samples 300000 0 >"$folder/memory.csv"
+samples 300000 0 0 >"$folder/memory.csv"
 if "$tool" check "$folder/memory.csv"; then echo 'a leak of 0.3 MB/s was not found' >&2; exit 1; fi
-samples 0 0.1 >"$folder/descriptors.csv"
+samples 0 0.1 0 >"$folder/descriptors.csv"
 if "$tool" check "$folder/descriptors.csv"; then echo 'a descriptor every 10 s was not found' >&2; exit 1; fi
+
+samples 0 0 1 >"$folder/objects.csv"
+if "$tool" check "$folder/objects.csv"; then echo 'an object a second was not found' >&2; exit 1; fi
 
 "$tool" script 3 50 640x360 "$here/actions.txt" >"$folder/a.txt"
 "$tool" script 3 50 640x360 "$here/actions.txt" >"$folder/b.txt"

@@ -39,6 +39,8 @@ for ((second = 0; second < 60; ++second)); do
 done
 echo run >camera
 export DISPLAY=:$(cat display) XDG_CONFIG_HOME=$out/config UNBLUR_VIEWER_COUNTERS=$out/counters.csv
+# One arena that gives back what is free: what is measured is what is in use, not what the allocator keeps.
+export MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072
 export UNBLUR_VALIDATION=1 UNBLUR_FAKE_V4L2_COMMAND=$out/camera
 LD_PRELOAD=$bin/libunblur_fake_v4l2.so "$bin/unblur-viewer" pattern:320x180 -m "$model" -b weak.safetensors \
   --size 800x600 --script script.txt "$@" >log.txt 2>&1 &
@@ -53,10 +55,12 @@ done
 
 # One line a second: the viewer's own counters beside what the system says of it.
 last= moods=(run run run broken run run stall run run eio run run gone run)
-for ((second = 0; second < seconds; ++second)); do
+began=$SECONDS second=0
+while [ $second -lt "$seconds" ]; do
   sleep 1
+  second=$((SECONDS - began))
   [ -e /proc/$viewer/status ] || break
-  [ $((second % 5)) -ne 0 ] || echo "${moods[second / 5 % ${#moods[@]}]}" >camera
+  echo "${moods[second / 5 % ${#moods[@]}]}" >camera
   own=$(tail -n 1 counters.csv 2>/dev/null || true)
   case $own in '' | seconds* | "$last") continue ;; esac
   last=$own
