@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "fill.h"
+#include "networks/fill.h"
 
 #include <cmath>
 
-namespace unblur::golden {
+#include "networks/networks.h"
+
+namespace unblur {
 namespace {
 
 std::uint64_t fnv1a64(std::string_view text) {
@@ -23,7 +25,7 @@ double unit_value(std::uint64_t key, std::uint64_t i) {
 
 }  // namespace
 
-Tensor fill(std::string_view name, const Dims& dims, double gain) {
+Tensor fill_parameter(std::string_view name, const Dims& dims, double gain) {
   Tensor out(DType::kF32, dims);
   if (dims.empty()) return out;
   double scale = 0.1, shift = 1;
@@ -43,4 +45,13 @@ Tensor fill(std::string_view name, const Dims& dims, double gain) {
   return out;
 }
 
-}  // namespace unblur::golden
+TensorMap filled_parameters(const Graph& graph, double gain, double motion_gain) {
+  TensorMap parameters = initial_parameters(graph, 1);
+  for (auto& [name, tensor] : parameters) {
+    const bool motion = name.starts_with("BIMNet.") || name.starts_with("offset_net.");
+    if (!tensor.dims.empty()) tensor = fill_parameter(name, tensor.dims, motion ? motion_gain : gain);
+  }
+  return parameters;
+}
+
+}  // namespace unblur
