@@ -34,20 +34,6 @@ std::string hex(const Colour& c) {
   return fmt::format("#{:02x}{:02x}{:02x}", level(c.r), level(c.g), level(c.b));
 }
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else {
-      out.push_back(c);
-    }
-  }
-  return out;
-}
-
 class SvgWriter {
  public:
   explicit SvgWriter(std::string& out) : out_(out) {}
@@ -107,6 +93,28 @@ std::string turn_matrix(const Plot& plot, int rotation) {
 
 }  // namespace
 
+std::string markup_escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '&') {
+      out += "&amp;";
+    } else if (c == '<') {
+      out += "&lt;";
+    } else if (c == '>') {
+      out += "&gt;";
+    } else if (c == '"') {
+      out += "&quot;";
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
+std::string png_address(std::span<const float> rgb, int width, int height) {
+  return "data:image/png;base64," + base64(encode_png(rgb_frame(rgb, width, height, 8)));
+}
+
 std::string plot_svg(const Plot& plot, int rotation, const std::string& title) {
   const bool sideways = rotation % 180 != 0;
   const int width = sideways ? plot.height : plot.width, height = sideways ? plot.width : plot.height;
@@ -114,10 +122,10 @@ std::string plot_svg(const Plot& plot, int rotation, const std::string& title) {
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"-0.5 -0.5 {0} "
       "{1}\">\n"
       "<title>{2}</title>\n<g transform=\"{3}\">\n"
-      "<image x=\"-0.5\" y=\"-0.5\" width=\"{4}\" height=\"{5}\" href=\"data:image/png;base64,{6}\"/>\n"
+      "<image x=\"-0.5\" y=\"-0.5\" width=\"{4}\" height=\"{5}\" href=\"{6}\"/>\n"
       "<g fill=\"none\" stroke-linecap=\"round\" stroke-linejoin=\"round\">\n",
-      width, height, escaped(title), turn_matrix(plot, rotation), plot.width, plot.height,
-      base64(encode_png(rgb_frame(plot.base, plot.width, plot.height, 8))));
+      width, height, markup_escaped(title), turn_matrix(plot, rotation), plot.width, plot.height,
+      png_address(plot.base, plot.width, plot.height));
   SvgWriter writer(out);
   for (const Mark& mark : plot.over) std::visit(writer, mark);
   out += "</g>\n</g>\n</svg>\n";
