@@ -6,9 +6,12 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
 
 #include "graph/error.h"
 #include "torch_device.h"
+#include "torch_observed.h"
 #include "torch_session.h"
 
 namespace unblur {
@@ -32,12 +35,14 @@ at::Device parse_device(const std::string& name) {
 
 class TorchBackend final : public Backend {
  public:
-  explicit TorchBackend(const std::string& name) : device_(parse_device(name)) {
-    // The reference computes in full fp32; TF32 would keep ten bits of every product.
-    at::globalContext().setAllowTF32CuDNN(false);
-    at::globalContext().setAllowTF32CuBLAS(false);
+  TorchBackend(const std::string& name, bool tf32)
+      : device_(parse_device(name)), mode_{.cuda = device_.is_cuda(), .tf32 = tf32} {
+    if (mode_.cuda)
+      setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);  // cuBLAS asks for it to be deterministic
+    mode_.apply();
     info_.name = "LibTorch " + name;
     info_.driver = info_.api = fmt::format("LibTorch {}", TORCH_VERSION);
+    if (mode_.cuda) info_.driver += ", " + mode_.text();
     info_.type = device_.is_cuda() ? "discrete" : "cpu";
     info_.fp16_storage = device_.is_cuda();
   }
@@ -46,7 +51,8 @@ class TorchBackend final : public Backend {
 
   std::unique_ptr<Session> bind(std::shared_ptr<const Model> model, const BindOptions& options) override {
     const at::ScalarType type = element_type(options.precision);
-    return std::make_unique<TorchSession>(std::move(model), options, plan(*model, options), device_, type);
+    return std::make_unique<TorchSession>(std::move(model), options, plan(*model, options), device_, type,
+                                          mode_);
   }
 
   PlanReport plan(const Model& model, const BindOptions& options) override {
@@ -56,20 +62,29 @@ class TorchBackend final : public Backend {
   TensorMap run_tensors(const Model& model, const TensorMap& inputs, TensorMap* states,
                         Precision precision) override;
 
+  std::unique_ptr<ObservedPlan> observe(std::shared_ptr<const Model> model, int height, int width,
+                                        Precision precision, bool /*fuse*/) override {
+    return observe_torch(std::move(model), at::TensorOptions(device_).dtype(element_type(precision)), mode_,
+                         height, width);
+  }
+
  private:
   [[nodiscard]] at::ScalarType element_type(Precision precision) const {
+    if (precision == Precision::kBf16) return at::kBFloat16;
     if (precision != Precision::kFp16) return at::kFloat;
-    if (!device_.is_cuda()) throw UsageError("torch:cpu computes in fp32 only; use torch:cuda for fp16");
+    if (!device_.is_cuda()) throw UsageError("torch:cpu computes in fp32 or bf16; use torch:cuda for fp16");
     return at::kHalf;
   }
 
   at::Device device_;
+  TorchMode mode_;
   DeviceInfo info_;
 };
 
 TensorMap TorchBackend::run_tensors(const Model& model, const TensorMap& inputs, TensorMap* states,
                                     Precision precision) {
   const at::NoGradGuard no_gradients;
+  mode_.apply();
   const auto options = at::TensorOptions(device_).dtype(element_type(precision));
   const TorchGraph net(model.graph, model.parameters, options);
   const auto moved = [&](const TensorMap& from) {
@@ -93,9 +108,13 @@ TensorMap TorchBackend::run_tensors(const Model& model, const TensorMap& inputs,
 }  // namespace
 }  // namespace unblur
 
-unblur::Backend* unblur_create_torch_backend_1(const char* device) {
+unblur::Backend* unblur_create_torch_backend_2(const char* device) {
   try {
-    return new unblur::TorchBackend(device);
+    constexpr std::string_view kTf32 = "+tf32";
+    std::string name = device;
+    const bool tf32 = name.ends_with(kTf32);
+    if (tf32) name.resize(name.size() - kTf32.size());
+    return new unblur::TorchBackend(name, tf32);
   } catch (const c10::Error& e) {
     throw unblur::DeviceError(std::string("LibTorch: ") + e.what_without_backtrace());
   }

@@ -6,7 +6,7 @@
 
 #include "graph/executor.h"
 
-/// `device`: "cpu", "cuda", "cuda:N". The caller owns the result. Throws DeviceError where the device is
-/// absent. The number changes whenever graph/executor.h does, so that a stale library is refused rather than
-/// called.
-extern "C" [[gnu::visibility("default")]] unblur::Backend* unblur_create_torch_backend_1(const char* device);
+/// `device`: "cpu", "cuda", "cuda:N", with "+tf32" for products of ten bits on CUDA. The caller owns the
+/// result. Throws DeviceError where the device is absent. The number changes whenever graph/executor.h does,
+/// so that a stale library is refused rather than called.
+extern "C" [[gnu::visibility("default")]] unblur::Backend* unblur_create_torch_backend_2(const char* device);

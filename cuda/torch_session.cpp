@@ -10,6 +10,7 @@
 
 #include "graph/colour.h"
 #include "graph/error.h"
+#include "graph/liveness.h"
 
 namespace unblur {
 namespace {
@@ -20,31 +21,6 @@ double ms_since(Clock::time_point start) {
 }
 
 int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
-
-/// Largest sum of values alive at once, in elements: a value lives from its node to its last reader.
-std::uint64_t peak_elements(const Graph& graph, const std::vector<Shape>& shapes) {
-  const auto nodes = graph.nodes();
-  const auto size = [&](std::size_t i) {
-    return static_cast<std::uint64_t>(shapes[i].c) * static_cast<std::uint64_t>(shapes[i].h) *
-           static_cast<std::uint64_t>(shapes[i].w);
-  };
-  std::vector<std::size_t> last(nodes.size());
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    last[i] = i;
-    for (const Value v : nodes[i].inputs) last[static_cast<std::size_t>(v.id)] = i;
-  }
-  for (const OutputSpec& o : graph.outputs()) last[static_cast<std::size_t>(o.value.id)] = nodes.size();
-  for (const StateSpec& s : graph.states()) last[static_cast<std::size_t>(s.next.id)] = nodes.size();
-  std::uint64_t alive = 0, peak = 0;
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    alive += size(i);
-    peak = std::max(peak, alive);
-    for (std::size_t j = 0; j <= i; ++j) {
-      if (last[j] == i) alive -= size(j);
-    }
-  }
-  return peak;
-}
 
 struct Extremes {
   float low = 0, high = 0;
@@ -94,7 +70,7 @@ PlanReport plan_torch(const Model& model, const BindOptions& options, torch::Sca
   report.dispatches = static_cast<int>(model.graph.nodes().size());
   report.multiply_adds = multiply_adds(model.graph, size.height, size.width);
   report.kernels = {"every node: LibTorch, one operator after the other"};
-  report.precision = type == at::kHalf ? "fp16" : "fp32";
+  report.precision = type == at::kHalf ? "fp16" : type == at::kBFloat16 ? "bf16" : "fp32";
   if (options.memory_limit > 0 && report.total_bytes() > options.memory_limit) {
     throw MemoryError(fmt::format("LibTorch needs {} MiB for frames of {} x {}, the limit is {} MiB",
                                   (report.total_bytes() >> 20) + 1, options.format.width,
@@ -104,9 +80,10 @@ PlanReport plan_torch(const Model& model, const BindOptions& options, torch::Sca
 }
 
 TorchSession::TorchSession(std::shared_ptr<const Model> model, BindOptions options, PlanReport report,
-                           torch::Device device, torch::ScalarType type)
+                           torch::Device device, torch::ScalarType type, const TorchMode& mode)
     : model_(std::move(model)),
       options_(std::move(options)),
+      mode_(mode),
       report_(std::move(report)),
       tensor_options_(torch::TensorOptions(device).dtype(type)),
       net_(model_->graph, model_->parameters, tensor_options_),
@@ -117,6 +94,7 @@ TorchSession::TorchSession(std::shared_ptr<const Model> model, BindOptions optio
     max_offset_ = std::max(max_offset_, offset);
   }
   for (const std::string& name : options_.named_outputs) (void)model_->graph.output(name);
+  mode_.poison = options_.poison;
 }
 
 torch::Tensor TorchSession::upload(const std::vector<float>& rgb) const {
@@ -145,6 +123,7 @@ NamedOutput TorchSession::download(const std::string& name, const torch::Tensor&
 }
 
 TorchStep TorchSession::run(const TorchTensors& inputs, std::vector<NodeTime>* times) const {
+  mode_.apply();
   TorchWanted wanted = net_.everything();
   wanted.outputs = options_.named_outputs;
   if (model_->graph.has_output("frame")) wanted.outputs.emplace_back("frame");

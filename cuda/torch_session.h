@@ -8,6 +8,7 @@
 
 #include "graph/executor.h"
 #include "torch_graph.h"
+#include "torch_mode.h"
 
 namespace unblur {
 
@@ -23,7 +24,7 @@ struct PaddedSize {
 class TorchSession final : public Session {
  public:
   TorchSession(std::shared_ptr<const Model> model, BindOptions options, PlanReport report,
-               torch::Device device, torch::ScalarType type);
+               torch::Device device, torch::ScalarType type, const TorchMode& mode);
 
   void reset() override { states_.clear(); }
   void submit(std::span<const Frame* const> window) override;
@@ -42,6 +43,7 @@ class TorchSession final : public Session {
 
   std::shared_ptr<const Model> model_;
   BindOptions options_;
+  TorchMode mode_;
   PlanReport report_;
   torch::TensorOptions tensor_options_;
   TorchGraph net_;

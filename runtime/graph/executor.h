@@ -22,7 +22,10 @@
 
 namespace unblur {
 
-enum class Precision : std::uint8_t { kAuto, kFp32, kFp16 };  ///< storage; sums are fp32 everywhere
+class ObservedPlan;  // graph/observed.h
+
+/// Storage; sums are fp32 everywhere. kBf16: LibTorch alone.
+enum class Precision : std::uint8_t { kAuto, kFp32, kFp16, kBf16 };
 
 struct DeviceInfo {
   std::string name;    ///< "llvmpipe (LLVM 15.0.6, 256 bits)"
@@ -41,6 +44,7 @@ struct BindOptions {
   float strength = 1.0F;                   ///< 0 to 1, share of the correction that is applied
   std::vector<std::string> named_outputs;  ///< graph outputs that `Result::outputs` shall hold
   bool time_nodes = false;                 ///< fill Result::times
+  bool poison = false;  ///< scratch memory holds NaN before every frame: nothing may be read unwritten
 };
 
 /// What a plan will use, known before anything runs (`--dry-run`).
@@ -117,6 +121,11 @@ class Backend {
   /// name.
   virtual TensorMap run_tensors(const Model& model, const TensorMap& inputs, TensorMap* states,
                                 Precision precision) = 0;
+
+  /// The plan layer by layer, for frames of that size (no padding). `fuse` false: a kernel per node. Throws
+  /// UsageError where the backend has no such plan.
+  virtual std::unique_ptr<ObservedPlan> observe(std::shared_ptr<const Model> model, int height, int width,
+                                                Precision precision, bool fuse);
 };
 
 /// Entry point of the LibTorch executor library `libunblur_torch.so`, found beside the program or by the

@@ -12,7 +12,7 @@ namespace unblur {
 namespace {
 
 constexpr const char* kLibrary = "libunblur_torch.so";
-constexpr const char* kEntry = "unblur_create_torch_backend_1";  // cuda/torch_backend.h
+constexpr const char* kEntry = "unblur_create_torch_backend_2";  // cuda/torch_backend.h
 using CreateBackend = Backend* (*)(const char* device);
 
 /// The entry point, or why there is none.

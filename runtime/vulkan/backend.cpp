@@ -6,6 +6,7 @@
 #include "graph/error.h"
 #include "vulkan/coopmat_check.h"
 #include "vulkan/device.h"
+#include "vulkan/observed.h"
 #include "vulkan/pipeline.h"
 #include "vulkan/session.h"
 #include "vulkan/tensor_run.h"
@@ -16,7 +17,7 @@ namespace {
 class VulkanBackend final : public Backend {
  public:
   explicit VulkanBackend(const VulkanOptions& options)
-      : device_(vk::without_broken_matrices(vk::Device::open(options.device))),
+      : device_(vk::without_broken_matrices(open(options))),
         pipelines_(std::make_shared<vk::Pipelines>(device_)) {}
 
   [[nodiscard]] const DeviceInfo& device() const override { return device_->physical().info; }
@@ -39,10 +40,27 @@ class VulkanBackend final : public Backend {
     return vk::run_tensors(device_, *pipelines_, model, inputs, states, options);
   }
 
+  std::unique_ptr<ObservedPlan> observe(std::shared_ptr<const Model> model, int height, int width,
+                                        Precision precision, bool fuse) override {
+    const vk::ObservedOptions options{height, width, vk::choose_storage(device_->physical(), precision),
+                                      fuse};
+    return vk::observe_plan(device_, pipelines_, std::move(model), options);
+  }
+
  private:
+  static std::shared_ptr<vk::Device> open(const VulkanOptions& options) {
+    if (!options.storage_buffers && options.kernels.empty()) return vk::Device::open(options.device);
+    auto instance = vk::shared_instance();
+    const std::vector<vk::PhysicalDevice> devices = vk::enumerate_devices(*instance);
+    vk::PhysicalDevice physical = devices[vk::choose_device(devices, options.device)];
+    if (options.storage_buffers) physical.caps.buffer_device_address = false;
+    physical.kernels = options.kernels;
+    return std::make_shared<vk::Device>(std::move(instance), std::move(physical));
+  }
   [[nodiscard]] vk::FrameOptions frame_options(const BindOptions& bind) const {
     vk::FrameOptions options;
     options.bind = bind;
+    options.poison = bind.poison;
     options.storage = vk::choose_storage(device_->physical(), bind.precision);
     return options;
   }

@@ -2,6 +2,7 @@
 // Entry points of the Vulkan executor for programs.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,7 +12,10 @@
 namespace unblur {
 
 struct VulkanOptions {
-  std::string device;  ///< index, part of the name or UUID; empty: the best (discrete > ... > CPU)
+  std::string device;            ///< index, part of the name or UUID; empty: the best (discrete > ... > CPU)
+  bool storage_buffers = false;  ///< bindings in place of device addresses, as UNBLUR_SSBO
+  /// By operator ("conv2d"): the kernel to use, as UNBLUR_KERNEL names them ("conv_tile:32x128").
+  std::map<std::string, std::string> kernels;
 };
 
 /// Opens the device and its pipeline cache. Throws DeviceError.

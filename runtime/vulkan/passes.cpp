@@ -221,11 +221,13 @@ void place_concats(Lowered& graph) {
   });
 }
 
-void run_passes(Lowered& graph) {
-  fold_affine(graph);
-  fuse_epilogues(graph);
-  view_slices(graph);
-  join_moves(graph);
+void run_passes(Lowered& graph, bool fuse) {
+  if (fuse) {
+    fold_affine(graph);
+    fuse_epilogues(graph);
+    view_slices(graph);
+    join_moves(graph);
+  }
   place_concats(graph);
 }
 

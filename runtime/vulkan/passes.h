@@ -31,6 +31,7 @@ void join_moves(Lowered& graph);
 /// Those of more operands than a kernel takes are split.
 void place_concats(Lowered& graph);
 
-void run_passes(Lowered& graph);
+/// Without `fuse` only what no plan can do without: place_concats.
+void run_passes(Lowered& graph, bool fuse = true);
 
 }  // namespace unblur::vk

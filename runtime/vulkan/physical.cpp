@@ -321,6 +321,7 @@ std::size_t choose_device(const std::vector<PhysicalDevice>& devices, std::strin
 }
 
 Storage choose_storage(const PhysicalDevice& device, Precision precision) {
+  if (precision == Precision::kBf16) throw UsageError("Vulkan stores fp32 or fp16; bf16 is for torch:");
   const bool fp16 = precision == Precision::kFp16 ||
                     (precision == Precision::kAuto && device.caps.fp16_storage && !device.caps.cpu_device);
   if (!fp16) return Storage::kF32;

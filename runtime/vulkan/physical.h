@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,7 +48,8 @@ struct PhysicalDevice {
   std::array<std::uint8_t, VK_UUID_SIZE> uuid{};
   std::uint32_t driver_version = 0;
   bool robust_access = false, memory_budget = false, memory_model = false;
-  std::string unusable;  ///< why it cannot be used; empty = usable
+  std::string unusable;                        ///< why it cannot be used; empty = usable
+  std::map<std::string, std::string> kernels;  ///< VulkanOptions::kernels
 
   /// Device-local bytes that may be taken now: the driver's budget where it tells, else 80 % of the heap.
   [[nodiscard]] std::uint64_t available_bytes() const;
@@ -63,6 +65,7 @@ struct PhysicalDevice {
                                         std::string_view selector);
 
 /// fp32 for kAuto on CPU devices and without fp16 storage; fp16 asked for without it becomes packed words.
+/// Throws UsageError for kBf16.
 [[nodiscard]] Storage choose_storage(const PhysicalDevice& device, Precision precision);
 [[nodiscard]] std::string_view storage_name(Storage storage);  ///< "fp32", "fp16", "fp16 packed"
 

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <optional>
+#include <set>
 #include <sstream>
 
 #include "graph/error.h"
@@ -92,6 +94,11 @@ std::string forced_family(const std::string& node) {
   return everywhere;
 }
 
+/// The fault hook's wrong kernel where there is no epilogue to spoil: the lower half is never written.
+void leave_rows_out(Kernel& kernel) {
+  kernel.dispatch = [right = kernel.dispatch](int y0, int y1) { return right(y0, y0 + (y1 - y0) / 2); };
+}
+
 class Planner {
  public:
   explicit Planner(const PlanRequest& request) : request_(request) {
@@ -122,13 +129,31 @@ class Planner {
         lower(*request_.model, infer_shapes(request_.model->graph, request_.height, request_.width), targets);
     drop_no_ops(graph);
     feed_homes_ = claim_feeds(graph, request_.feeds);
-    run_passes(graph);
+    run_passes(graph, request_.fuse);
     for (const Value v : request_.outputs) plan_.outputs.push_back(graph.resolve(v));
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
       if (graph.nodes[i].alive && std::holds_alternative<op::Input>(graph.nodes[i].op)) {
         plan_.inputs.push_back({static_cast<std::int32_t>(i)});
       }
     }
+  }
+
+  /// What the environment asks for at this node, else what the caller asks for of this operator where that
+  /// kernel can compute it, else the rule.
+  Kernel choose_kernel(const Step& step) {
+    const PhysicalDevice& device = *request_.device;
+    const std::string forced = forced_family(step.name);
+    const auto wanted = device.kernels.find(std::string(op_name(step.op)));
+    if (forced.empty() && wanted != device.kernels.end()) {
+      try {
+        Kernel kernel = make_kernel(step, device.caps, wanted->second);
+        obeyed_.insert(wanted->first);
+        return kernel;
+      } catch (const ModelError& e) {
+        refused_[wanted->first] = e.what();
+      }
+    }
+    return make_kernel(step, device.caps, forced);
   }
 
   void make_steps() {
@@ -141,18 +166,21 @@ class Planner {
       for (const Value operand : node.inputs) {
         planned.step.inputs.push_back(graph.view(operand, plan_.storage));
       }
-      if (fault_at_node("wrong-kernel", node.name)) {
-        planned.step.epilogue.post_activation = op::Unary{op::UnaryKind::kNeg};
-      }
+      const bool wrong_kernel = fault_at_node("wrong-kernel", node.name);
+      if (wrong_kernel) planned.step.epilogue.post_activation = op::Unary{op::UnaryKind::kNeg};
       planned.operands = node.inputs;
       planned.output = v;
       planned.multiply_adds = multiply_adds_of(graph, v);
-      planned.kernel = make_kernel(planned.step, request_.device->caps, forced_family(node.name));
+      planned.kernel = choose_kernel(planned.step);
+      if (wrong_kernel && !is_convolution(node.op)) leave_rows_out(planned.kernel);
       std::vector<std::byte>& weights = planned.kernel.weights;
       if (fault_at_node("wrong-weight", node.name)) std::ranges::fill(weights, std::byte{});
       planned.weight_offset = place_weights(weights);
       plan_.multiply_adds += planned.multiply_adds;
       plan_.steps.push_back(std::move(planned));
+    }
+    for (const auto& [name, reason] : refused_) {
+      if (!obeyed_.contains(name)) throw UsageError(reason);
     }
   }
 
@@ -349,6 +377,8 @@ class Planner {
   std::vector<int> first_level_;                       // of each phase, then that of the outputs
   std::vector<std::vector<std::vector<Range>>> rows_;  // by phase, strip, root
   std::vector<int> capacity_;
+  std::set<std::string> obeyed_;  // operators of PhysicalDevice::kernels, and why one was not
+  std::map<std::string, std::string> refused_;
 };
 
 }  // namespace

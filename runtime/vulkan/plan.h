@@ -36,6 +36,7 @@ struct PlanRequest {
   std::uint64_t limit = 0;   ///< bytes for weights and activations; 0 = none
   int strips = 0;            ///< > 0: exactly that many, for tests
   bool share_memory = true;  ///< false: no value shares memory with another, for tests
+  bool fuse = true;          ///< false: a kernel per node, for comparisons
 };
 
 /// What memory a value that owns its buffer lies in.

@@ -74,8 +74,6 @@ Program::Program(std::shared_ptr<Device> device, Pipelines& pipelines, Plan plan
 
 Binding Program::touched_binding(const TouchedRows& touched, const Workspace& memory) const {
   const Residence& home = plan_.residence(touched.root);
-  const TensorView view = plan_.graph.view(touched.root, plan_.storage);
-  const auto row = static_cast<std::int64_t>(row_bytes(view));
   const Buffer* buffer = nullptr;
   std::uint64_t offset = 0;
   if (home.home == Home::kArena) {
@@ -84,11 +82,17 @@ Binding Program::touched_binding(const TouchedRows& touched, const Workspace& me
     const bool read = home.home == Home::kStateRead;
     buffer = &memory.states->at(home.state, read ? memory.read_copy : memory.next_copy);
   }
+  return rows_of(touched, *buffer, offset);
+}
+
+/// `offset`: where the rows that are there begin in the buffer.
+Binding Program::rows_of(const TouchedRows& touched, const Buffer& buffer, std::uint64_t offset) const {
+  const auto row = static_cast<std::int64_t>(row_bytes(plan_.graph.view(touched.root, plan_.storage)));
   const std::int64_t base = static_cast<std::int64_t>(offset) - touched.first_row * row;
   // Nothing may be touched of a "like" operand, yet a binding needs some bytes.
   const auto begin = static_cast<std::uint64_t>(base + std::max(touched.rows.begin, touched.first_row) * row);
   const std::int64_t end = base + static_cast<std::int64_t>(touched.rows.end) * row;
-  return {buffer, base, begin,
+  return {&buffer, base, begin,
           std::max(static_cast<std::uint64_t>(std::max<std::int64_t>(end, 0)), begin + 16),
           element_bytes(plan_.storage)};
 }
@@ -105,6 +109,17 @@ void Program::plant_nan(VkCommandBuffer commands, const Recorder& recorder, Valu
   recorder.barrier(commands);
   vkCmdFillBuffer(commands, where.buffer->get(), where.begin, home.bytes, 0xffffffffU);
   recorder.barrier(commands);
+}
+
+/// `bindings`: operands and output; the weights are appended.
+void Program::dispatch_rows(Recorder& recorder, VkCommandBuffer commands, const PlannedStep& step, int index,
+                            Range rows, std::vector<Binding>& bindings) const {
+  if (!step.kernel.weights.empty()) {
+    bindings.push_back({&weights_, static_cast<std::int64_t>(step.weight_offset), step.weight_offset,
+                        step.weight_offset + step.kernel.weights.size(), 4});
+  }
+  recorder.dispatch(commands, pipelines_[static_cast<std::size_t>(index)], bindings,
+                    step.kernel.dispatch(rows.begin, rows.end));
 }
 
 void Program::record(Recorder& recorder, VkCommandBuffer commands, const Workspace& memory, TimeMarks* marks,
@@ -129,15 +144,33 @@ void Program::record_run(Recorder& recorder, VkCommandBuffer commands, const Wor
   if (row(part) >= row(part + 1)) return;
   std::vector<Binding> bindings;
   for (const TouchedRows& touched : run.touched) bindings.push_back(touched_binding(touched, memory));
-  if (!step.kernel.weights.empty()) {
-    bindings.push_back({&weights_, static_cast<std::int64_t>(step.weight_offset), step.weight_offset,
-                        step.weight_offset + step.kernel.weights.size(), 4});
-  }
-  recorder.dispatch(commands, pipelines_[static_cast<std::size_t>(run.step)], bindings,
-                    step.kernel.dispatch(row(part), row(part + 1)));
+  dispatch_rows(recorder, commands, step, run.step, {row(part), row(part + 1)}, bindings);
   const bool last = part + 1 == parts;
   if (last && faulty && fault_at_node("nan", step.step.name))
     plant_nan(commands, recorder, step.output, memory);
+}
+
+void Program::record_step(Recorder& recorder, VkCommandBuffer commands, const Workspace& memory,
+                          int step) const {
+  recorder.barrier(commands);
+  for (std::size_t i = 0; i < plan_.runs.size(); ++i) {
+    if (plan_.runs[i].step == step) record_run(recorder, commands, memory, i, 0, 1, false);
+  }
+  recorder.barrier(commands);
+}
+
+void Program::record_step_on(Recorder& recorder, VkCommandBuffer commands,
+                             std::span<const Buffer* const> buffers, int step) const {
+  recorder.barrier(commands);
+  std::vector<Binding> bindings;
+  for (const PlannedRun& run : plan_.runs) {
+    if (run.step != step) continue;
+    bindings.clear();
+    for (std::size_t i = 0; i < buffers.size(); ++i)
+      bindings.push_back(rows_of(run.touched[i], *buffers[i], 0));
+    dispatch_rows(recorder, commands, plan_.steps[static_cast<std::size_t>(step)], step, run.rows, bindings);
+  }
+  recorder.barrier(commands);
 }
 
 void upload(const std::shared_ptr<Device>& device, const Pipelines& pipelines, const Buffer& target,

@@ -78,12 +78,21 @@ class Program {
   /// empty). The same bits whatever the parts.
   void record_run(Recorder& recorder, VkCommandBuffer commands, const Workspace& memory, std::size_t run,
                   int part, int parts, bool faulty) const;
+  /// One step alone, barriers before and behind it (observed plans).
+  void record_step(Recorder& recorder, VkCommandBuffer commands, const Workspace& memory, int step) const;
+  /// The same with other memory: per operand, then for the output, a buffer like that of the value that owns
+  /// it. Not for plans of several strips.
+  void record_step_on(Recorder& recorder, VkCommandBuffer commands, std::span<const Buffer* const> buffers,
+                      int step) const;
   /// Where a value lies in that memory.
   [[nodiscard]] Binding binding(Value v, const Workspace& memory) const;
   [[nodiscard]] TensorView view(Value v) const { return plan_.graph.view(v, plan_.storage); }
 
  private:
+  void dispatch_rows(Recorder& recorder, VkCommandBuffer commands, const PlannedStep& step, int index,
+                     Range rows, std::vector<Binding>& bindings) const;
   [[nodiscard]] Binding touched_binding(const TouchedRows& touched, const Workspace& memory) const;
+  [[nodiscard]] Binding rows_of(const TouchedRows& touched, const Buffer& buffer, std::uint64_t offset) const;
   void plant_nan(VkCommandBuffer commands, const Recorder& recorder, Value v, const Workspace& memory) const;
   std::shared_ptr<Device> device_;
   Plan plan_;
