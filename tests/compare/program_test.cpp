@@ -87,6 +87,9 @@ class CompareProgram : public testing::Test {
     return run(file(network + ".safetensors") + " " + file("clip.y4m") + " --backends " + backends + " " +
                more);
   }
+  static const nlohmann::json& frames_of(const nlohmann::json& report) {
+    return report.at("examined").at(0).at("frames");
+  }
   static std::string content(const std::string& name) {
     std::ostringstream text;
     text << std::ifstream(file(name)).rdbuf();
@@ -106,6 +109,9 @@ TEST_F(CompareProgram, HelpAndVersion) {
 TEST_F(CompareProgram, MistakesHaveTheirCodes) {
   EXPECT_EQ(run("--nonsense"), 2);
   EXPECT_EQ(compare("torch:cpu"), 2);
+  EXPECT_EQ(run(file("clip.y4m") + " --backends torch:cpu,torch:cpu"), 2) << err;
+  EXPECT_EQ(run("--network nonsense " + file("clip.y4m") + " --backends torch:cpu,torch:cpu"), 2) << err;
+  EXPECT_EQ(compare("torch:cpu,torch:cpu", "--fill 1"), 2) << err;
   EXPECT_EQ(compare("torch:cpu,opencl:0"), 2);
   EXPECT_EQ(compare("torch:cpu,torch:tpu"), 2) << err;
   EXPECT_EQ(run("/nowhere.safetensors " + file("clip.y4m") + " --backends torch:cpu,torch:cpu"), 5) << err;
@@ -122,10 +128,14 @@ TEST_F(CompareProgram, OneBackendEqualsItself) {
 TEST_F(CompareProgram, JsonIsOneObject) {
   ASSERT_EQ(compare("torch:cpu,torch:cpu", "--json --frames 2"), 0) << err;
   const nlohmann::json report = nlohmann::json::parse(out);
-  EXPECT_EQ(report.at("schema"), 1);
+  EXPECT_EQ(report.at("schema"), 2);
   EXPECT_EQ(report.at("ok"), true);
-  EXPECT_EQ(report.at("frames").size(), 2U);
-  EXPECT_EQ(report.at("frames")[0].at("outputs")[0].at("name"), "frame");
+  EXPECT_EQ(report.at("examined").size(), 1U);
+  EXPECT_EQ(frames_of(report).size(), 2U);
+  const nlohmann::json& picture = frames_of(report)[0].at("outputs")[0];
+  EXPECT_EQ(picture.at("name"), "frame");
+  EXPECT_EQ(picture.at("ssim"), 1.0);
+  EXPECT_EQ(picture.at("quantiles").at("0.999"), 0.0);
 }
 
 // FFmpeg's reader has something to say about this one, and says it on stderr.
@@ -145,13 +155,68 @@ TEST_F(CompareProgram, WithoutADeviceItIsExitThree) {
   EXPECT_TRUE(err.starts_with("unblur: error: ")) << err;
 }
 
+// What --save writes takes the reference's place where there is no such backend; a changed value is found.
+TEST_F(CompareProgram, SavedResultsAreComparedElsewhere) {
+  for (const std::string layers : {"", " --layers"}) {
+    ASSERT_EQ(compare("torch:cpu,torch:cpu", "--frames 2 --save " + file("saved") + layers), 0) << err;
+    // LibTorch alone with a layer may choose another memory layout, and with it another order of sums.
+    const std::string exact = layers.empty() ? "--tolerance 0 " : "";
+    EXPECT_EQ(compare("torch:cpu", exact + "--frames 2 --against " + file("saved") + layers), 0) << err;
+    SafeTensors saved = read_safetensors(file("saved"));
+    const bool nodes = !layers.empty();
+    saved.tensors.at(nodes ? "frame.1.node.b8.0.join" : "frame.1.frame").f32()[7] += 0.25F;
+    write_safetensors(file("changed"), saved);
+    EXPECT_EQ(compare("torch:cpu", "--frames 2 --json --against " + file("changed") + layers), 6) << err;
+    const nlohmann::json report = nlohmann::json::parse(out);
+    if (nodes) {
+      EXPECT_EQ(report.at("examined")[0].at("layers").at("first_beyond"), "b8.0.join");
+    } else {
+      EXPECT_NE(report.at("error").get<std::string>().find("frame 1 differs by 0.25"), std::string::npos)
+          << err;
+    }
+    EXPECT_EQ(compare("torch:cpu", "--frames 3 --against " + file("saved") + layers), 4) << err;
+  }
+}
+
+TEST_F(CompareProgram, NetworksRunWithFilledParameters) {
+  ASSERT_EQ(run("--network bimnet --fill 1,1.2 " + file("clip.y4m") +
+                " --backends torch:cpu,torch:cpu --frames 1 --repeat 1 --markdown " + file("report.md")),
+            0)
+      << err;
+  EXPECT_NE(out.find("torch:cpu: 1 more run on poisoned memory, the same bits"), std::string::npos) << out;
+  EXPECT_NE(content("report.md").find("## network bimnet"), std::string::npos);
+}
+
+TEST_F(CompareProgram, VideosAreScoredFrameByFrame) {
+  std::ofstream(file("other.y4m")) << [&] {
+    std::string bytes = content("clip.y4m");
+    const std::size_t frame = static_cast<std::size_t>(kWidth * kHeight * 3) + 6;
+    char& sample = bytes[bytes.size() - frame + 6 + 500];  // of the last frame
+    sample = static_cast<char>(sample ^ 0x40);
+    return bytes;
+  }();
+  const std::string both = "--video " + file("clip.y4m") + " " + file("other.y4m");
+  ASSERT_EQ(run(both + " --json --dump " + file("worst")), 0) << err;
+  const nlohmann::json video = nlohmann::json::parse(out).at("video");
+  ASSERT_EQ(video.at("frames").size(), 3U);
+  EXPECT_EQ(video.at("frames")[1].at("psnr_db"), nullptr);  // equal
+  EXPECT_EQ(video.at("worst")[0].at("frame"), 2);
+  const double psnr = video.at("worst")[0].at("psnr_db").get<double>();
+  EXPECT_GT(psnr, 30);
+  EXPECT_LT(psnr, 60);
+  for (const char* side : {"a", "b", "difference"})
+    EXPECT_TRUE(std::filesystem::exists(file("worst/frame.2." + std::string(side) + ".png"))) << side;
+  EXPECT_EQ(run(both + " --min-psnr 60"), 6) << err;
+  EXPECT_EQ(run(both + " --min-psnr 30"), 0) << err;
+}
+
 class CompareVulkan : public CompareProgram {
  protected:
   /// Worst `what` of the picture over all frames of a JSON report.
   [[nodiscard]] double worst(const char* what) const {
     double value = 0;
     const nlohmann::json report = nlohmann::json::parse(out);
-    for (const auto& frame : report.at("frames"))
+    for (const auto& frame : frames_of(report))
       value = std::max(value, frame.at("outputs").at(0).at(what).get<double>());
     return value;
   }
@@ -160,7 +225,7 @@ class CompareVulkan : public CompareProgram {
 TEST_F(CompareVulkan, EqualsLibTorchInFp32) {
   ASSERT_EQ(compare("torch:cpu,vulkan:0", "--json"), 0) << err;
   const nlohmann::json report = nlohmann::json::parse(out);
-  EXPECT_EQ(report.at("frames").size(), 3U);
+  EXPECT_EQ(frames_of(report).size(), 3U);
   EXPECT_EQ(report.at("backends").size(), 2U);
   EXPECT_EQ(report.at("device"), report.at("backends")[1].at("name"));
   EXPECT_LT(worst("largest"), 1e-4);
@@ -171,7 +236,7 @@ TEST_F(CompareVulkan, EqualsLibTorchInFp32) {
 TEST_F(CompareVulkan, HalfPrecisionStaysAboveFiftyDecibels) {
   ASSERT_EQ(compare("vulkan:0+fp32,vulkan:0+fp16", "--json"), 0) << err;
   const nlohmann::json report = nlohmann::json::parse(out);
-  for (const auto& frame : report.at("frames"))
+  for (const auto& frame : frames_of(report))
     EXPECT_GT(frame.at("outputs").at(0).at("psnr_db").get<double>(), 50);
   EXPECT_GT(worst("largest"), 1e-5);  // fp16 was really used
 }
@@ -184,8 +249,9 @@ TEST_F(CompareVulkan, BalancedStaysWithinItsToleranceOnRealFrames) {
             0)
       << err;
   const nlohmann::json report = nlohmann::json::parse(out);
-  EXPECT_EQ(report.at("frames").size(), 3U);
-  EXPECT_NE(report.at("tolerance").get<std::string>().find("mean 0.001, maximum 0.05"), std::string::npos);
+  EXPECT_EQ(frames_of(report).size(), 3U);
+  EXPECT_NE(report.at("examined").at(0).at("tolerance").get<std::string>().find("mean 0.001, maximum 0.05"),
+            std::string::npos);
   std::printf("balanced, 3 frames: largest %.3g, mean %.3g\n", worst("largest"), worst("mean"));
   EXPECT_LT(worst("mean"), 1e-3);
   EXPECT_LT(worst("largest"), 0.05);
@@ -201,11 +267,12 @@ TEST_F(CompareVulkan, PvdnetStaysWithinItsTolerance) {
   write_model(file("pvdnet.safetensors"), model);
   ASSERT_EQ(compare("torch:cpu,vulkan:0", "--json", "pvdnet"), 0) << err;
   const nlohmann::json report = nlohmann::json::parse(out);
-  EXPECT_EQ(report.at("frames").size(), 3U);
-  EXPECT_NE(report.at("tolerance").get<std::string>().find("mean 0.001, maximum 0.05"), std::string::npos);
+  EXPECT_EQ(frames_of(report).size(), 3U);
+  EXPECT_NE(report.at("examined").at(0).at("tolerance").get<std::string>().find("mean 0.001, maximum 0.05"),
+            std::string::npos);
   std::printf("pvdnet-slim, 3 frames: largest %.3g, mean %.3g\n", worst("largest"), worst("mean"));
   EXPECT_GT(worst("largest"), 0);
-  for (const auto& frame : report.at("frames")) {
+  for (const auto& frame : frames_of(report)) {
     EXPECT_EQ(frame.at("outputs").at(1).at("name"), "flow");
     EXPECT_LT(frame.at("outputs").at(1).at("largest").get<double>(), 2e-3);  // px
   }
@@ -225,7 +292,7 @@ TEST_F(CompareVulkan, MotionEtrStaysWithinItsTolerance) {
     write_model(file(std::string(name) + ".safetensors"), model);
     ASSERT_EQ(compare("torch:cpu,vulkan:0", "--json --frames 1", name), 0) << err;
     const nlohmann::json report = nlohmann::json::parse(out);
-    EXPECT_EQ(report.at("frames")[0].at("outputs")[0].at("name"), first);
+    EXPECT_EQ(frames_of(report)[0].at("outputs")[0].at("name"), first);
     std::printf("%s: largest %.3g, mean %.3g\n", name, worst("largest"), worst("mean"));
     EXPECT_GT(worst("largest"), 0);
   }
@@ -235,13 +302,56 @@ TEST_F(CompareVulkan, OutsideToleranceIsExitSix) {
   EXPECT_EQ(compare("torch:cpu,vulkan:0", "--frames 1 --json --tolerance 0"), 6) << err;
   const nlohmann::json report = nlohmann::json::parse(out);
   EXPECT_EQ(report.at("ok"), false);
-  EXPECT_EQ(report.at("frames").size(), 1U);
+  EXPECT_EQ(frames_of(report).size(), 1U);
   EXPECT_NE(report.at("error").get<std::string>().find("allowed is"), std::string::npos);
 }
 
 TEST_F(CompareVulkan, AnUnknownDeviceIsExitThree) {
   EXPECT_EQ(compare("torch:cpu,vulkan:99"), 3) << err;
   EXPECT_EQ(compare("torch:cpu,vulkan:0+fp64"), 2) << err;
+}
+
+/// The first convolution of a real-time network's third block, wrong in one way or the other.
+TEST_F(CompareVulkan, PlantedFaultsAreNamedByNode) {
+  for (const std::string fault : {"wrong-kernel", "wrong-weight"}) {
+    const std::string node = "b8.1.join";
+    environment = "UNBLUR_FAULT=" + fault + "@" + node;
+    ASSERT_EQ(compare("torch:cpu,vulkan:0", "--layers --frames 1 --json --html " + file("report.html") +
+                                                " --dump " + file("dump-" + fault)),
+              6)
+        << err;
+    const nlohmann::json report = nlohmann::json::parse(out);
+    const nlohmann::json& layers = report.at("examined").at(0).at("layers");
+    EXPECT_EQ(layers.at("first_beyond"), node);
+    int beyond = 0;
+    for (const auto& layer : layers.at("layers")) beyond += layer.at("ok") == true ? 0 : 1;
+    EXPECT_EQ(beyond, 1);  // what follows inherits the error and adds none
+    EXPECT_NE(report.at("error").get<std::string>().find("layer '" + node + "'"), std::string::npos);
+    EXPECT_NE(content("report.html").find("<tr class=\"first\"><td class=\"l w\">" + node),
+              std::string::npos);
+    // The bundle tells the same, and that all is well without the fault.
+    EXPECT_EQ(run("--replay " + file("dump-" + fault + "/first-offender")), 6) << err;
+    environment.clear();
+    EXPECT_EQ(run("--replay " + file("dump-" + fault + "/first-offender")), 0) << err;
+    EXPECT_EQ(run("--replay " + file("dump-" + fault + "/first-offender") + " --backends torch:cpu"), 0)
+        << err;
+  }
+}
+
+TEST_F(CompareVulkan, SeveralBackendsRepeatAndDump) {
+  ASSERT_EQ(compare("torch:cpu,vulkan:0,vulkan:0+conv2d=conv_direct",
+                    "--frames 2 --json --repeat 1 --html " + file("report.html") + " --dump " + file("dump")),
+            0)
+      << err;
+  const nlohmann::json report = nlohmann::json::parse(out);
+  EXPECT_EQ(report.at("examined").size(), 2U);
+  EXPECT_EQ(report.at("repeats").size(), 3U);
+  for (const auto& repeat : report.at("repeats")) EXPECT_EQ(repeat.at("ok"), true) << repeat;
+  EXPECT_TRUE(std::filesystem::exists(file("dump/frame.1.frame.examined1.npy")));
+  EXPECT_TRUE(std::filesystem::exists(file("dump/frame.0.frame.reference.npy")));
+  const std::string html = content("report.html");
+  EXPECT_NE(html.find("<svg"), std::string::npos);  // over the frames
+  EXPECT_NE(html.find("vulkan:0+conv2d=conv_direct"), std::string::npos);
 }
 
 class ConvertVulkan : public CompareProgram {
