@@ -60,7 +60,7 @@ json layers_json(const LayerReport& report) {
           {"first_beyond", report.first ? json(report.layers[*report.first].name) : json(nullptr)},
           {"unjudged", report.unjudged},
           {"frames", report.frames},
-          {"tensor_bytes", report.tensor_bytes},
+          {"tensor_bytes", report.tensor_bytes()},
           {"allowed_bytes", report.allowed_bytes()},
           {"peak_bytes", report.peak_bytes},
           {"node_bytes", report.node_bytes}};
@@ -111,7 +111,7 @@ std::string layer_summary(const LayerReport& r) {
       "{} layers judged, {} that only move values; {} frame{}; tensors {:.1f} MiB at most, allowed {:.1f} (3 "
       "x the "
       "graph's peak of {:.1f} + its largest node's {:.1f})",
-      r.layers.size(), r.unjudged, r.frames, r.frames == 1 ? "" : "s", mebibytes(r.tensor_bytes),
+      r.layers.size(), r.unjudged.size(), r.frames, r.frames == 1 ? "" : "s", mebibytes(r.tensor_bytes()),
       mebibytes(r.allowed_bytes()), mebibytes(r.peak_bytes), mebibytes(r.node_bytes));
 }
 

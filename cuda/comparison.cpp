@@ -48,7 +48,7 @@ class Comparer {
     } else {
       result_.reference = note(0);
     }
-    if (!request.save.empty()) saver_.emplace();
+    if (!request.save.empty()) saver_.emplace(request.save);
     for (std::size_t i = first_examined(); i < backends_.size(); ++i)
       result_.examined.push_back({.backend = note(i), .tolerance = tolerance_for(i)});
   }
@@ -60,7 +60,7 @@ class Comparer {
       run_frames();
     }
     for (std::size_t i = 0; request_.repeat > 0 && i < backends_.size(); ++i) repeat(i);
-    if (saver_) saver_->write(request_.save);
+    if (saver_) saver_->finish();
     return std::move(result_);
   }
 

@@ -97,8 +97,10 @@ class LockStep {
       ++needed_[v.id];
     };
     for (const ObservedLayer& layer : examined_.layers()) {
-      report_.unjudged += is_judged(layer) ? 0 : 1;
-      if (!is_judged(layer)) continue;
+      if (!is_judged(layer)) {
+        report_.unjudged.push_back(layer.op + " " + layer.name);
+        continue;
+      }
       need(layer.output);
       for (const Value v : layer.operands) need(v);
       LayerDifference d{.name = layer.name, .op = layer.op, .kernel = layer.kernel};
@@ -108,6 +110,7 @@ class LockStep {
   }
 
   void frame(const TensorMap& inputs) {
+    report_.bytes.push_back(0);
     reference_.begin(inputs, report_.frames == 0);
     examined_.begin(inputs, report_.frames == 0);
     Values values(needed_);
@@ -123,6 +126,7 @@ class LockStep {
     for (std::size_t i = 0; i < examined_.layers().size(); ++i) {
       const ObservedLayer& layer = examined_.layers()[i];
       examined_.step();
+      count(values);
       if (!is_judged(layer)) continue;
       const auto ready = [&](Value v) { return values.has(v); };
       while (!(ready(layer.output) && std::ranges::all_of(layer.operands, ready))) advance();
@@ -145,9 +149,10 @@ class LockStep {
     if (values.wanted(v)) values.put(v, std::move(value));
   }
 
-  void count(const Values& values) {
-    report_.tensor_bytes =
-        std::max(report_.tensor_bytes, values.bytes() + reference_.tensor_bytes() + examined_.tensor_bytes());
+  /// `more`: bytes that the comparison holds besides.
+  void count(const Values& values, std::uint64_t more = 0) {
+    const std::uint64_t now = values.bytes() + more + reference_.tensor_bytes() + examined_.tensor_bytes();
+    report_.bytes.back() = std::max(report_.bytes.back(), now);
   }
 
   void judge(std::size_t index, const ObservedLayer& layer, const Values& values, LayerDifference& worst) {
@@ -155,9 +160,9 @@ class LockStep {
     for (const Value v : layer.operands) operands.push_back(&values.at(v));
     const Tensor& expected = values.at(layer.output);
     const Tensor alone = examined_.run_on(index, operands);
-    count(
-        values);  // the two results that are kept beside each other are no larger than the memory of that run
+    count(values);
     const Tensor own = examined_.read(layer.output);
+    count(values, alone.bytes.size() + own.bytes.size());
     LayerDifference d{.name = worst.name, .op = worst.op, .kernel = worst.kernel, .covers = worst.covers};
     d.frame = report_.frames;
     d.range = range_of(expected);

@@ -2,6 +2,7 @@
 // Two observed plans of one model in lock-step: what every layer adds to the error, and what it inherits.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -63,13 +64,16 @@ struct LayerTolerance {
 
 struct LayerReport {
   std::vector<LayerDifference> layers;  ///< in the examined plan's order
-  int unjudged = 0;                     ///< kernels that only move values between memories
+  std::vector<std::string> unjudged;    ///< "concat NAME": kernels that only move values between memories
   int frames = 0;
   std::optional<std::size_t> first;      ///< of `layers`: the first one beyond tolerance, frames in order
   std::vector<FrameDifference> outputs;  ///< of the padded frames, per frame
-  std::uint64_t tensor_bytes = 0;        ///< most that both plans and the comparison held at once
+  std::vector<std::uint64_t> bytes;      ///< of tensors: most that all held at once, per frame
   std::uint64_t peak_bytes = 0;          ///< the graph's liveness peak at this size, fp32
   std::uint64_t node_bytes = 0;          ///< operands and output of the largest node, fp32
+  [[nodiscard]] std::uint64_t tensor_bytes() const noexcept {
+    return bytes.empty() ? 0 : *std::max_element(bytes.begin(), bytes.end());
+  }
   [[nodiscard]] std::uint64_t allowed_bytes() const noexcept { return 3 * peak_bytes + node_bytes; }
 };
 

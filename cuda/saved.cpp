@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "saved.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "graph/error.h"
+#include "graph/file.h"
 
 namespace unblur {
 namespace {
@@ -16,6 +21,30 @@ std::string output_name(std::int64_t frame, const std::string& output) {
 std::string node_name(std::int64_t frame, const std::string& node) {
   return fmt::format("frame.{}.node.{}", frame, node);
 }
+
+/// Reads pages as they are asked for.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& path) : size_(std::filesystem::file_size(path)) {
+    if (size_ == 0) return;
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) data_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (fd >= 0) ::close(fd);
+    if (data_ == MAP_FAILED) throw ProcessingError(fmt::format("{}: cannot read the file", path.string()));
+  }
+  ~MappedFile() {
+    if (data_ != MAP_FAILED) ::munmap(data_, size_);
+  }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  [[nodiscard]] std::span<const std::byte> bytes() const {
+    return {static_cast<const std::byte*>(size_ == 0 ? nullptr : data_), size_};
+  }
+
+ private:
+  std::size_t size_ = 0;
+  void* data_ = MAP_FAILED;
+};
 
 /// As [1,c,h,w] in fp32.
 Tensor saved_tensor(const SafeTensors& content, const std::string& name) {
@@ -98,7 +127,7 @@ class SavedPlan final : public ObservedPlan {
     for (const OutputSpec& o : graph().outputs()) outputs[o.name] = read(o.value);
     return outputs;
   }
-  [[nodiscard]] std::uint64_t tensor_bytes() const override { return 0; }
+  [[nodiscard]] std::uint64_t tensor_bytes() override { return 0; }
 
  private:
   [[nodiscard]] const Graph& graph() const { return model_->graph; }
@@ -111,18 +140,46 @@ class SavedPlan final : public ObservedPlan {
 
 }  // namespace
 
+ResultSaver::ResultSaver(const std::filesystem::path& path) : path_(path), values_path_(path) {
+  values_path_ += ".values";
+  values_.open(values_path_, std::ios::binary | std::ios::trunc);
+  if (!values_) throw ProcessingError(fmt::format("{}: cannot create the file", values_path_.string()));
+}
+
+ResultSaver::~ResultSaver() {
+  std::error_code ignored;
+  std::filesystem::remove(values_path_, ignored);
+}
+
+void ResultSaver::add(const std::string& name, const Dims& dims, std::span<const float> values) {
+  const std::uint64_t begin = bytes_;
+  bytes_ += values.size_bytes();
+  header_[name] = {{"dtype", "F32"}, {"shape", dims}, {"data_offsets", {begin, bytes_}}};
+  const auto bytes = std::as_bytes(values);
+  values_.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  if (!values_) throw ProcessingError(fmt::format("{}: cannot write the file", values_path_.string()));
+}
+
 void ResultSaver::add_outputs(std::int64_t frame, std::span<const NamedOutput> outputs) {
-  for (const NamedOutput& o : outputs) {
-    content_.tensors[output_name(frame, o.name)] =
-        Tensor::from_floats({1, o.shape.c, o.shape.h, o.shape.w}, o.values);
-  }
+  for (const NamedOutput& o : outputs)
+    add(output_name(frame, o.name), {1, o.shape.c, o.shape.h, o.shape.w}, o.values);
 }
 
 void ResultSaver::add_node(std::int64_t frame, const std::string& node, const Tensor& value) {
-  content_.tensors[node_name(frame, node)] = value;
+  add(node_name(frame, node), value.dims, value.f32());
 }
 
-void ResultSaver::write(const std::filesystem::path& path) const { write_safetensors(path, content_); }
+void ResultSaver::finish() {
+  values_.close();
+  if (!values_) throw ProcessingError(fmt::format("{}: cannot write the file", values_path_.string()));
+  std::string header = header_.dump();
+  header.append((8 - header.size() % 8) % 8, ' ');
+  const std::array<std::uint64_t, 1> length{header.size()};
+  const MappedFile values(values_path_);
+  const std::array<std::span<const std::byte>, 3> parts{std::as_bytes(std::span(length)),
+                                                        std::as_bytes(std::span(header)), values.bytes()};
+  write_file(path_, parts);
+}
 
 std::unique_ptr<FrameRun> run_saved(std::shared_ptr<const SafeTensors> content, const Model& model) {
   return std::make_unique<SavedRun>(std::move(content), model);

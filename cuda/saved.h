@@ -6,7 +6,9 @@
 #pragma once
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 
@@ -16,15 +18,24 @@
 
 namespace unblur {
 
-/// Keeps everything until it is written.
+/// Values wait in `<path>.values` until all names and sizes are known, and not in memory. Everything throws
+/// ProcessingError where the disk is full or the folder absent.
 class ResultSaver {
  public:
+  explicit ResultSaver(const std::filesystem::path& path);
+  ~ResultSaver();
+  ResultSaver(const ResultSaver&) = delete;
+  ResultSaver& operator=(const ResultSaver&) = delete;
   void add_outputs(std::int64_t frame, std::span<const NamedOutput> outputs);
   void add_node(std::int64_t frame, const std::string& node, const Tensor& value);
-  void write(const std::filesystem::path& path) const;  ///< throws ProcessingError
+  void finish();  ///< writes the file
 
  private:
-  SafeTensors content_;
+  void add(const std::string& name, const Dims& dims, std::span<const float> values);
+  std::filesystem::path path_, values_path_;
+  std::ofstream values_;
+  nlohmann::json header_ = nlohmann::json::object();
+  std::uint64_t bytes_ = 0;
 };
 
 /// Outputs from such a file. Those that the file lacks are left out of the comparison; the first one must be

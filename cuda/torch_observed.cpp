@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "graph/error.h"
@@ -68,10 +69,10 @@ class TorchObserved final : public ObservedPlan {
 
   void step() override {
     const at::NoGradGuard no_gradients;
-    scratch_bytes_ = 0;
-    release();
-    run(layers_[next_].output);
-    ++next_;
+    const Value output = layers_[next_++].output;
+    run(output);
+    note(held_bytes());
+    release(output);
   }
 
   Tensor read(Value v) override { return from_torch(values_[index(v)]); }
@@ -82,7 +83,7 @@ class TorchObserved final : public ObservedPlan {
     std::uint64_t bytes = 0;
     for (const Tensor* t : operands) bytes += moved.emplace_back(to_torch(*t).to(options_)).nbytes();
     const torch::Tensor result = apply(layers_[i].output, moved);
-    scratch_bytes_ = bytes + result.nbytes();
+    note(held_bytes() + bytes + result.nbytes());
     return from_torch(result);
   }
 
@@ -94,17 +95,27 @@ class TorchObserved final : public ObservedPlan {
     return outputs;
   }
 
-  [[nodiscard]] std::uint64_t tensor_bytes() const override {
-    std::uint64_t bytes = scratch_bytes_;
-    for (const auto* held : {&values_, &states_}) {
-      for (const torch::Tensor& t : *held) bytes += t.defined() ? t.nbytes() : 0;
-    }
-    return bytes;
+  [[nodiscard]] std::uint64_t tensor_bytes() override {
+    note(held_bytes());
+    return std::exchange(most_bytes_, 0);
   }
 
  private:
   static std::size_t index(Value v) { return static_cast<std::size_t>(v.id); }
   [[nodiscard]] const Graph& graph() const { return model_->graph; }
+  void note(std::uint64_t bytes) { most_bytes_ = std::max(most_bytes_, bytes); }
+  /// A part of a tensor keeps the whole of it.
+  [[nodiscard]] std::uint64_t held_bytes() const {
+    std::map<const void*, std::uint64_t> storages;
+    for (const auto* held : {&values_, &states_}) {
+      for (const torch::Tensor& t : *held) {
+        if (t.defined()) storages[t.storage().data()] = t.storage().nbytes();
+      }
+    }
+    std::uint64_t bytes = 0;
+    for (const auto& [data, size] : storages) bytes += size;
+    return bytes;
+  }
 
   /// The node that reads a value last, by value; none is beyond the end for what is kept.
   [[nodiscard]] std::vector<std::size_t> last_readers(const std::vector<bool>& mask,
@@ -148,15 +159,11 @@ class TorchObserved final : public ObservedPlan {
     values_[index(v)] = apply(v, operands);
   }
 
-  /// Lets go of what the layer before was the last to read; its own output could be read until now.
-  void release() {
-    if (next_ == 0) return;
-    const std::size_t done = index(layers_[next_ - 1].output);
-    for (std::size_t i = 0; i <= done; ++i) {
-      if (last_reader_[i] <= done && !is_source(graph().nodes()[i])) values_[i].reset();
-    }
-    for (const Value v : sources_) {
-      if (last_reader_[index(v)] <= done) values_[index(v)].reset();
+  /// Lets go of what the layer was the last to read.
+  void release(Value output) {
+    const std::size_t done = index(output);
+    for (std::size_t i = 0; i < last_reader_.size(); ++i) {
+      if (last_reader_[i] <= done && i != done) values_[i].reset();
     }
   }
 
@@ -190,7 +197,7 @@ class TorchObserved final : public ObservedPlan {
   std::vector<std::size_t> last_reader_, last_first_reader_;
   std::vector<torch::Tensor> values_, states_;
   std::size_t next_ = 0;
-  std::uint64_t scratch_bytes_ = 0;
+  std::uint64_t most_bytes_ = 0;
 };
 
 }  // namespace

@@ -13,7 +13,7 @@
 namespace unblur {
 namespace {
 
-constexpr double kWidth = 720, kLeft = 60, kLeastRight = 130, kTop = 16, kBottom = 48;  // px
+constexpr double kWidth = 720, kLeft = 84, kLeastRight = 130, kTop = 16, kBottom = 48;  // px
 constexpr double kPlotHeight = 336, kPanelHeight = 150;  // of a diagram alone, and of one of several; px
 constexpr std::array<const char*, 6> kColours{"#4477aa", "#228833", "#ccbb44",
                                               "#ee6677", "#aa3377", "#66ccee"};

@@ -44,9 +44,8 @@ class ObservedPlan {
   /// After the last layer: outputs by name. The states move on.
   virtual TensorMap finish() = 0;
 
-  /// Bytes of tensors (activations, states; no weights) that this plan holds now, with the memory of the last
-  /// `run_on` since the last `step`.
-  [[nodiscard]] virtual std::uint64_t tensor_bytes() const = 0;
+  /// Most bytes of tensors (activations, states; no weights) that this plan held at once since the last call.
+  [[nodiscard]] virtual std::uint64_t tensor_bytes() = 0;
 };
 
 }  // namespace unblur

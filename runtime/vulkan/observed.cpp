@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "graph/error.h"
 #include "vulkan/layout.h"
@@ -13,13 +16,192 @@
 namespace unblur::vk {
 namespace {
 
-std::uint64_t bytes_of(const TensorView& view) {
+std::uint64_t buffer_bytes(const TensorView& view) {
   return row_bytes(view) * static_cast<std::uint64_t>(view.h);
+}
+
+Tensor float_tensor(const Shape& s) { return Tensor(DType::kF32, {1, s.c, s.h, s.w}); }
+
+/// A program whose steps run one by one. Between them values wait on the host, planar and without padding, so
+/// that no more memory is taken than their lifetimes ask for; on the device there is one step's at a time.
+class StepRunner {
+ public:
+  /// The first `kept` of the plan's outputs can be read until the end.
+  StepRunner(std::shared_ptr<Device> device, std::shared_ptr<Pipelines> pipelines, Plan plan,
+             std::size_t kept)
+      : device_(std::move(device)),
+        pipelines_(std::move(pipelines)),
+        program_(device_, *pipelines_, std::move(plan)) {
+    find_last_steps(kept);
+  }
+
+  [[nodiscard]] const Plan& plan() const { return program_.plan(); }
+  [[nodiscard]] const PlannedStep& step(std::size_t i) const { return plan().steps[i]; }
+
+  /// `states`: as they are read.
+  void begin(const Graph& graph, const TensorMap& inputs, std::vector<Tensor> states);
+  void run_step(std::size_t index);
+  [[nodiscard]] Tensor run_on(std::size_t index, std::span<const std::span<const float>> operands);
+  [[nodiscard]] Tensor read(Value v) const;
+  /// What the frame leaves in state `i`; nothing where it does not feed it.
+  [[nodiscard]] std::optional<Tensor> next_state(int i) const;
+  void clear() { held_.clear(); }
+  /// Most since the last call.
+  [[nodiscard]] std::uint64_t most_bytes();
+
+ private:
+  void note(std::uint64_t bytes) { most_bytes_ = std::max(most_bytes_, bytes); }
+  [[nodiscard]] std::uint64_t held_bytes() const;
+  void find_last_steps(std::size_t kept);
+  void put(Value v, Tensor value);
+  [[nodiscard]] std::span<const float> channels(Value v) const;
+  [[nodiscard]] Buffer buffer_like(Value v, std::span<const float> values) const;
+
+  std::shared_ptr<Device> device_;
+  std::shared_ptr<Pipelines> pipelines_;
+  Program program_;
+  std::map<std::int32_t, Tensor> held_;             ///< by the value that owns the buffer in the plan
+  std::map<std::int32_t, std::size_t> last_steps_;  ///< likewise: the last that touches it, if it may go then
+  std::uint64_t most_bytes_ = 0;
+};
+
+void StepRunner::find_last_steps(std::size_t kept) {
+  const Lowered& graph = plan().graph;
+  const auto touch = [&](Value v, std::size_t step) { last_steps_[graph.root(v).parent.id] = step; };
+  for (std::size_t i = 0; i < plan().steps.size(); ++i) {
+    for (const Value v : step(i).operands) touch(v, i);
+    touch(step(i).output, i);
+  }
+  for (std::size_t i = 0; i < kept; ++i) last_steps_.erase(graph.root(plan().outputs[i]).parent.id);
+  std::erase_if(last_steps_, [&](const auto& entry) {
+    return plan().residences[static_cast<std::size_t>(entry.first)].home == Home::kStateNext;
+  });
+}
+
+void StepRunner::put(Value v, Tensor value) {
+  const Lowered& graph = plan().graph;
+  const Placement place = graph.root(v);
+  const Shape &shape = graph.shape(v), &whole = graph.shape(place.parent);
+  if (shape == whole) {
+    held_[place.parent.id] = std::move(value);
+    return;
+  }
+  const auto [entry, is_new] = held_.try_emplace(place.parent.id);
+  if (is_new) {
+    entry->second = float_tensor(whole);
+    std::ranges::fill(entry->second.f32(), std::numeric_limits<float>::quiet_NaN());
+  }
+  const auto plane = static_cast<std::ptrdiff_t>(whole.h) * whole.w;
+  std::ranges::copy(value.f32(), entry->second.f32().begin() + place.offset * plane);
+}
+
+std::span<const float> StepRunner::channels(Value v) const {
+  const Lowered& graph = plan().graph;
+  const Placement place = graph.root(v);
+  const Shape& shape = graph.shape(v);
+  const std::size_t plane = static_cast<std::size_t>(shape.h) * static_cast<std::size_t>(shape.w);
+  return held_.at(place.parent.id)
+      .f32()
+      .subspan(static_cast<std::size_t>(place.offset) * plane, static_cast<std::size_t>(shape.c) * plane);
+}
+
+Tensor StepRunner::read(Value v) const {
+  const Shape& s = plan().graph.shape(v);
+  return Tensor::from_floats({1, s.c, s.h, s.w}, channels(v));
+}
+
+void StepRunner::begin(const Graph& graph, const TensorMap& inputs, std::vector<Tensor> states) {
+  held_.clear();
+  for (const Value v : plan().inputs) {
+    const std::string& name = std::get<op::Input>(plan().graph.at(v).op).name;
+    const Shape& s = plan().graph.shape(v);
+    const auto found = inputs.find(name);
+    if (found == inputs.end()) throw InputError("there is no tensor for \"" + name + "\"");
+    if (found->second.dims != Dims{1, s.c, s.h, s.w}) {
+      throw InputError(fmt::format("tensor \"{}\" is {}, its shape must be [1, {}, {}, {}]", name,
+                                   to_string(found->second.dims), s.c, s.h, s.w));
+    }
+    put(v, found->second.as(DType::kF32));
+  }
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    const Value v = graph.states()[i].read;
+    if (plan().graph.at(v).alive) put(v, std::move(states[i]));
+  }
+}
+
+/// NaN but for the channels of `v`, which are NaN too where `values` is empty.
+Buffer StepRunner::buffer_like(Value v, std::span<const float> values) const {
+  const TensorView view = program_.view(v);
+  std::vector<std::byte> bytes(buffer_bytes(view), std::byte{0xff});
+  if (!values.empty()) pack_nhwc(values, view, bytes);
+  Buffer buffer(device_, bytes.size(), MemoryUse::kDevice, "observed");
+  upload(device_, *pipelines_, buffer, bytes);
+  return buffer;
+}
+
+Tensor StepRunner::run_on(std::size_t index, std::span<const std::span<const float>> operands) {
+  const PlannedStep& p = step(index);
+  std::vector<Buffer> buffers;
+  for (std::size_t i = 0; i < p.operands.size(); ++i)
+    buffers.push_back(buffer_like(p.operands[i], operands[i]));
+  buffers.push_back(buffer_like(p.output, {}));
+  std::vector<const Buffer*> bound;
+  std::uint64_t bytes = 0;
+  for (const Buffer& b : buffers) {
+    bound.push_back(&b);
+    bytes += b.size();
+  }
+  const Buffer& out = buffers.back();
+  note(held_bytes() + std::max(bytes, 2 * out.size()));  // operands go before the result is read back
+  const auto number = static_cast<int>(index);
+  const auto runs = std::ranges::count(plan().runs, number, &PlannedRun::step);
+  Recorder recorder(device_, *pipelines_, device_->physical().compute_family,
+                    static_cast<std::uint32_t>(runs));
+  const VkCommandBuffer commands = recorder.begin("layer");
+  program_.record_step_on(recorder, commands, bound, number);
+  recorder.end(commands);
+  submit_and_wait(*device_, commands);
+  buffers.erase(buffers.begin(), buffers.end() - 1);
+  const TensorView view = program_.view(p.output);
+  const Buffer& result = buffers.front();
+  return Tensor::from_floats({1, view.c, view.h, view.w},
+                             unpack_nhwc(download(device_, *pipelines_, result, 0, result.size()), view));
+}
+
+void StepRunner::run_step(std::size_t index) {
+  std::vector<std::span<const float>> operands;
+  for (const Value v : step(index).operands) operands.push_back(channels(v));
+  put(step(index).output, run_on(index, operands));
+  note(held_bytes());
+  const std::int32_t kept = plan().graph.root(step(index).output).parent.id;  // to be read
+  std::erase_if(held_, [&](const auto& entry) {
+    const auto last = last_steps_.find(entry.first);
+    return entry.first != kept && last != last_steps_.end() && last->second <= index;
+  });
+}
+
+std::optional<Tensor> StepRunner::next_state(int state) const {
+  for (std::int32_t i = 0; i < static_cast<std::int32_t>(plan().residences.size()); ++i) {
+    const Residence& home = plan().residences[static_cast<std::size_t>(i)];
+    if (home.used && home.home == Home::kStateNext && home.state == state) return read({i});
+  }
+  return std::nullopt;
+}
+
+std::uint64_t StepRunner::held_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [root, tensor] : held_) bytes += tensor.bytes.size();
+  return bytes;
+}
+
+std::uint64_t StepRunner::most_bytes() {
+  note(held_bytes());
+  return std::exchange(most_bytes_, 0);
 }
 
 class VulkanObserved final : public ObservedPlan {
  public:
-  VulkanObserved(std::shared_ptr<Device> device, std::shared_ptr<Pipelines> pipelines,
+  VulkanObserved(const std::shared_ptr<Device>& device, const std::shared_ptr<Pipelines>& pipelines,
                  std::shared_ptr<const Model> model, const ObservedOptions& options);
 
   [[nodiscard]] std::span<const ObservedLayer> layers() const override { return layers_; }
@@ -29,80 +211,57 @@ class VulkanObserved final : public ObservedPlan {
   [[nodiscard]] Tensor read(Value v) override;
   [[nodiscard]] Tensor run_on(std::size_t index, std::span<const Tensor* const> operands) override;
   TensorMap finish() override;
-  [[nodiscard]] std::uint64_t tensor_bytes() const override { return fixed_bytes_ + scratch_bytes_; }
+  [[nodiscard]] std::uint64_t tensor_bytes() override;
 
  private:
   [[nodiscard]] const Plan& plan() const { return frame_->plan(); }
-  [[nodiscard]] const PlannedStep& planned(std::size_t i) const { return plan().steps[i]; }
-  [[nodiscard]] std::uint32_t runs_of(int step) const {
-    return static_cast<std::uint32_t>(std::ranges::count(plan().runs, step, &PlannedRun::step));
-  }
+  [[nodiscard]] const Graph& graph() const { return model_->graph; }
   void describe_layers();
   void find_completed();
   [[nodiscard]] Value in_graph(Value v) const;
-  [[nodiscard]] Workspace workspace() const { return {&*arena_, &*states_, read_copy_, 1 - read_copy_}; }
-  void load(const Program& program, const Workspace& memory, const TensorMap& inputs);
-  [[nodiscard]] static std::vector<float> checked(const TensorMap& from, const std::string& name,
-                                                  const Shape& s);
-  [[nodiscard]] Tensor in_memory(Value v) const;
-  [[nodiscard]] Tensor unpacked(const Buffer& buffer, std::uint64_t begin, Value v) const;
-  template <class Record>
-  void submit(const char* name, std::uint32_t dispatches, Record&& record) const;
-  /// A buffer like that of the value which owns `v`, NaN but for the channels of `v`.
-  [[nodiscard]] Buffer scratch(Value v, const Tensor* values) const;
+  void run_first(const TensorMap& inputs);
 
-  std::shared_ptr<Device> device_;
-  std::shared_ptr<Pipelines> pipelines_;
   std::shared_ptr<const Model> model_;
-  Storage storage_;
-  std::optional<Program> frame_, first_;
-  std::optional<Arena> arena_;
-  std::optional<StateMemory> states_;
+  std::optional<StepRunner> frame_, first_;  ///< first_: the states' initial values, where not zero
+  std::vector<Tensor> states_;               ///< between frames
   std::vector<ObservedLayer> layers_;
   std::vector<Value> sources_;
-  int read_copy_ = 0;  ///< of the states; the other one is written
   std::size_t next_ = 0;
-  std::uint64_t fixed_bytes_ = 0, scratch_bytes_ = 0;
 };
 
-VulkanObserved::VulkanObserved(std::shared_ptr<Device> device, std::shared_ptr<Pipelines> pipelines,
+VulkanObserved::VulkanObserved(const std::shared_ptr<Device>& device,
+                               const std::shared_ptr<Pipelines>& pipelines,
                                std::shared_ptr<const Model> model, const ObservedOptions& options)
-    : device_(std::move(device)),
-      pipelines_(std::move(pipelines)),
-      model_(std::move(model)),
-      storage_(options.storage) {
+    : model_(std::move(model)) {
   PlanRequest request{.model = model_.get(),
-                      .device = &device_->physical(),
+                      .device = &device->physical(),
                       .height = options.height,
                       .width = options.width,
-                      .storage = storage_,
+                      .storage = options.storage,
                       .fuse = options.fuse};
   request.strips = 1;
   PlanRequest first = request;
-  const std::span<const StateSpec> states = model_->graph.states();
+  const std::span<const StateSpec> states = graph().states();
   for (int i = 0; i < static_cast<int>(states.size()); ++i) {
     const StateSpec& state = states[static_cast<std::size_t>(i)];
     request.feeds.push_back({i, state.next});
     if (!state.zero) first.feeds.push_back({i, state.initial});
   }
-  for (const OutputSpec& output : model_->graph.outputs()) request.outputs.push_back(output.value);
-  // A session keeps the picture to be restored as well: that decides what may be written in place.
-  for (const Value v : model_->graph.inputs()) {
-    if (std::get<op::Input>(model_->graph.node(v).op).frame_offset == 0) request.outputs.push_back(v);
+  for (const OutputSpec& output : graph().outputs()) request.outputs.push_back(output.value);
+  const std::size_t kept = request.outputs.size();
+  // A session keeps the picture to be restored as well, and its plan is to be the same.
+  for (const Value v : graph().inputs()) {
+    if (std::get<op::Input>(graph().node(v).op).frame_offset == 0) request.outputs.push_back(v);
   }
-  frame_.emplace(device_, *pipelines_, make_plan(request));
-  if (!first.feeds.empty()) first_.emplace(device_, *pipelines_, make_plan(first));
-  const std::uint64_t bytes = std::max(plan().arena_bytes, first_ ? first_->plan().arena_bytes : 0);
-  arena_.emplace(device_, bytes, "activations");
-  states_.emplace(device_, model_->graph, plan().graph.shapes, storage_, 2);
-  fixed_bytes_ = bytes + StateMemory::bytes(model_->graph, plan().graph.shapes, storage_, 2);
+  frame_.emplace(device, pipelines, make_plan(request), kept);
+  if (!first.feeds.empty()) first_.emplace(device, pipelines, make_plan(first), 0);
   describe_layers();
   find_completed();
 }
 
 /// Copies that the planner added stand for what they copy; other values of its own for nothing.
 Value VulkanObserved::in_graph(Value v) const {
-  const auto count = static_cast<std::int32_t>(model_->graph.nodes().size());
+  const auto count = static_cast<std::int32_t>(graph().nodes().size());
   while (v.id >= count) {
     const LoweredNode& node = plan().graph.at(v);
     const auto* copy = std::get_if<op::Slice>(&node.op);
@@ -133,154 +292,81 @@ void VulkanObserved::describe_layers() {
 
 /// A value is there once the last step has written into its channels of the buffer that it lies in.
 void VulkanObserved::find_completed() {
-  const Lowered& graph = plan().graph;
-  for (std::int32_t i = 0; i < static_cast<std::int32_t>(model_->graph.nodes().size()); ++i) {
-    const Value v = graph.resolve({i});
+  const Lowered& lowered = plan().graph;
+  for (std::int32_t i = 0; i < static_cast<std::int32_t>(graph().nodes().size()); ++i) {
+    const Value v = lowered.resolve({i});
     const Residence& home = plan().residence(v);
-    if (!graph.at(v).alive || !home.used) continue;
-    const Placement place = graph.root(v);
+    if (!lowered.at(v).alive || !home.used) continue;
+    const Placement place = lowered.root(v);
     std::ptrdiff_t last = -1;
     for (std::size_t step = 0; step < plan().steps.size(); ++step) {
-      const Value output = planned(step).output;
-      const Placement written = graph.root(output);
+      const Value output = plan().steps[step].output;
+      const Placement written = lowered.root(output);
       if (written.parent != place.parent) continue;
-      const bool apart = written.offset >= place.offset + graph.shape(v).c ||
-                         place.offset >= written.offset + graph.shape(output).c;
+      const bool apart = written.offset >= place.offset + lowered.shape(v).c ||
+                         place.offset >= written.offset + lowered.shape(output).c;
       if (!apart) last = static_cast<std::ptrdiff_t>(step);
     }
     (last < 0 ? sources_ : layers_[static_cast<std::size_t>(last)].completes).push_back({i});
   }
 }
 
-std::vector<float> VulkanObserved::checked(const TensorMap& from, const std::string& name, const Shape& s) {
-  const auto found = from.find(name);
-  if (found == from.end()) throw InputError("there is no tensor for \"" + name + "\"");
-  if (found->second.dims != Dims{1, s.c, s.h, s.w}) {
-    throw InputError(fmt::format("tensor \"{}\" is {}, its shape must be [1, {}, {}, {}]", name,
-                                 to_string(found->second.dims), s.c, s.h, s.w));
+void VulkanObserved::run_first(const TensorMap& inputs) {
+  states_.clear();
+  for (const StateSpec& s : graph().states())
+    states_.push_back(float_tensor(plan().graph.shapes[index_of(s.read)]));
+  if (!first_) return;
+  first_->begin(graph(), inputs, states_);
+  for (std::size_t i = 0; i < first_->plan().steps.size(); ++i) first_->run_step(i);
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    if (auto initial = first_->next_state(static_cast<int>(i))) states_[i] = *std::move(initial);
   }
-  return found->second.to_floats();
-}
-
-template <class Record>
-void VulkanObserved::submit(const char* name, std::uint32_t dispatches, Record&& record) const {
-  Recorder recorder(device_, *pipelines_, device_->physical().compute_family, dispatches);
-  const VkCommandBuffer commands = recorder.begin(name);
-  record(recorder, commands);
-  recorder.end(commands);
-  submit_and_wait(*device_, commands);
-}
-
-void VulkanObserved::load(const Program& program, const Workspace& memory, const TensorMap& inputs) {
-  for (const Value v : program.plan().inputs) {
-    const auto& input = std::get<op::Input>(program.plan().graph.at(v).op);
-    const std::vector<float> values = checked(inputs, input.name, program.plan().graph.shape(v));
-    // The buffer may hold other inputs, too: read, changed, written.
-    const Binding to = program.binding(v, memory);
-    std::vector<std::byte> bytes = download(device_, *pipelines_, *to.buffer, to.begin, to.end - to.begin);
-    pack_nhwc(values, program.view(v), bytes);
-    const Buffer staging(device_, bytes.size(), MemoryUse::kUpload, "input " + input.name);
-    std::ranges::copy(bytes, staging.mapped().begin());
-    staging.flush();
-    submit("input", 0, [&](Recorder& recorder, VkCommandBuffer commands) {
-      const VkBufferCopy region{0, to.begin, bytes.size()};
-      vkCmdCopyBuffer(commands, staging.get(), to.buffer->get(), 1, &region);
-      recorder.barrier(commands);
-    });
-  }
+  first_->clear();
 }
 
 void VulkanObserved::begin(const TensorMap& inputs, bool first) {
   next_ = 0;
-  if (first) {
-    for (int i = 0; i < states_->count(); ++i) {
-      const Buffer& state = states_->at(i, read_copy_);
-      upload(device_, *pipelines_, state, std::vector<std::byte>(state.size()));
-    }
-  }
-  if (first && first_) {
-    const Workspace memory{&*arena_, &*states_, read_copy_, read_copy_};
-    load(*first_, memory, inputs);
-    submit("first", static_cast<std::uint32_t>(first_->plan().runs.size()),
-           [&](Recorder& recorder, VkCommandBuffer commands) {
-             first_->record(recorder, commands, memory, nullptr, false);
-             recorder.barrier(commands);
-           });
-  }
-  load(*frame_, workspace(), inputs);
-}
-
-Tensor VulkanObserved::unpacked(const Buffer& buffer, std::uint64_t begin, Value v) const {
-  const TensorView view = frame_->view(v);
-  const std::vector<float> values =
-      unpack_nhwc(download(device_, *pipelines_, buffer, begin, bytes_of(view)), view);
-  return Tensor::from_floats({1, view.c, view.h, view.w}, values);
-}
-
-Tensor VulkanObserved::in_memory(Value v) const {
-  const Binding from = frame_->binding(v, workspace());
-  return unpacked(*from.buffer, from.begin, v);
+  if (first) run_first(inputs);
+  frame_->begin(graph(), inputs, std::exchange(states_, {}));
 }
 
 Tensor VulkanObserved::read(Value v) {
   // A copy is read where it went, not where the value that it stands for lies.
-  if (next_ > 0 && layers_[next_ - 1].output == v) return in_memory(planned(next_ - 1).output);
-  return in_memory(plan().graph.resolve(v));
+  if (next_ > 0 && layers_[next_ - 1].output == v) return frame_->read(plan().steps[next_ - 1].output);
+  return frame_->read(plan().graph.resolve(v));
 }
 
-void VulkanObserved::step() {
-  scratch_bytes_ = 0;
-  const auto index = static_cast<int>(next_++);
-  submit("layer", runs_of(index), [&](Recorder& recorder, VkCommandBuffer commands) {
-    frame_->record_step(recorder, commands, workspace(), index);
-  });
-}
-
-Buffer VulkanObserved::scratch(Value v, const Tensor* values) const {
-  const TensorView view = frame_->view(v);
-  std::vector<std::byte> bytes(bytes_of(view), std::byte{0xff});
-  if (values != nullptr) pack_nhwc(values->f32(), view, bytes);
-  Buffer buffer(device_, bytes.size(), MemoryUse::kDevice, "observed operand");
-  upload(device_, *pipelines_, buffer, bytes);
-  return buffer;
-}
+void VulkanObserved::step() { frame_->run_step(next_++); }
 
 Tensor VulkanObserved::run_on(std::size_t index, std::span<const Tensor* const> operands) {
-  const PlannedStep& p = planned(index);
-  std::vector<Buffer> buffers;
-  for (std::size_t i = 0; i < p.operands.size(); ++i) buffers.push_back(scratch(p.operands[i], operands[i]));
-  buffers.push_back(scratch(p.output, nullptr));
-  std::vector<const Buffer*> bound;
-  std::uint64_t bytes = 0;
-  for (const Buffer& b : buffers) {
-    bound.push_back(&b);
-    bytes += b.size();
-  }
-  const std::uint64_t out = buffers.back().size();
-  scratch_bytes_ = std::max(bytes, 2 * out);  // operands go before the result is read back
-  const auto step = static_cast<int>(index);
-  submit("layer alone", runs_of(step), [&](Recorder& recorder, VkCommandBuffer commands) {
-    frame_->record_step_on(recorder, commands, bound, step);
-  });
-  buffers.erase(buffers.begin(), buffers.end() - 1);
-  return unpacked(buffers.back(), 0, p.output);
+  std::vector<std::span<const float>> values;
+  for (const Tensor* t : operands) values.push_back(t->f32());
+  return frame_->run_on(index, values);
 }
 
 TensorMap VulkanObserved::finish() {
   TensorMap outputs;
-  for (const OutputSpec& output : model_->graph.outputs())
-    outputs[output.name] = in_memory(plan().graph.resolve(output.value));
-  read_copy_ = 1 - read_copy_;
+  for (const OutputSpec& output : graph().outputs())
+    outputs[output.name] = frame_->read(plan().graph.resolve(output.value));
+  for (std::size_t i = 0; i < graph().states().size(); ++i)
+    states_.push_back(frame_->next_state(static_cast<int>(i)).value());
+  frame_->clear();
   return outputs;
+}
+
+std::uint64_t VulkanObserved::tensor_bytes() {
+  std::uint64_t bytes = frame_->most_bytes();
+  for (const Tensor& state : states_) bytes += state.bytes.size();
+  return bytes;
 }
 
 }  // namespace
 
-std::unique_ptr<ObservedPlan> observe_plan(std::shared_ptr<Device> device,
-                                           std::shared_ptr<Pipelines> pipelines,
+std::unique_ptr<ObservedPlan> observe_plan(const std::shared_ptr<Device>& device,
+                                           const std::shared_ptr<Pipelines>& pipelines,
                                            std::shared_ptr<const Model> model,
                                            const ObservedOptions& options) {
-  return std::make_unique<VulkanObserved>(std::move(device), std::move(pipelines), std::move(model), options);
+  return std::make_unique<VulkanObserved>(device, pipelines, std::move(model), options);
 }
 
 }  // namespace unblur::vk

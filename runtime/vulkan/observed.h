@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The observed plan on a Vulkan device: one submission per layer.
+// The observed plan on a Vulkan device: one submission per layer, and between them its values on the host.
 #pragma once
 
 #include <memory>
@@ -16,8 +16,8 @@ struct ObservedOptions {
   Storage storage = Storage::kF32;
   bool fuse = true;  ///< false: a kernel per node, as far as kernels exist
 };
-[[nodiscard]] std::unique_ptr<ObservedPlan> observe_plan(std::shared_ptr<Device> device,
-                                                         std::shared_ptr<Pipelines> pipelines,
+[[nodiscard]] std::unique_ptr<ObservedPlan> observe_plan(const std::shared_ptr<Device>& device,
+                                                         const std::shared_ptr<Pipelines>& pipelines,
                                                          std::shared_ptr<const Model> model,
                                                          const ObservedOptions& options);
 

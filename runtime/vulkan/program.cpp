@@ -150,15 +150,6 @@ void Program::record_run(Recorder& recorder, VkCommandBuffer commands, const Wor
     plant_nan(commands, recorder, step.output, memory);
 }
 
-void Program::record_step(Recorder& recorder, VkCommandBuffer commands, const Workspace& memory,
-                          int step) const {
-  recorder.barrier(commands);
-  for (std::size_t i = 0; i < plan_.runs.size(); ++i) {
-    if (plan_.runs[i].step == step) record_run(recorder, commands, memory, i, 0, 1, false);
-  }
-  recorder.barrier(commands);
-}
-
 void Program::record_step_on(Recorder& recorder, VkCommandBuffer commands,
                              std::span<const Buffer* const> buffers, int step) const {
   recorder.barrier(commands);

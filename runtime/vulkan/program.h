@@ -78,10 +78,8 @@ class Program {
   /// empty). The same bits whatever the parts.
   void record_run(Recorder& recorder, VkCommandBuffer commands, const Workspace& memory, std::size_t run,
                   int part, int parts, bool faulty) const;
-  /// One step alone, barriers before and behind it (observed plans).
-  void record_step(Recorder& recorder, VkCommandBuffer commands, const Workspace& memory, int step) const;
-  /// The same with other memory: per operand, then for the output, a buffer like that of the value that owns
-  /// it. Not for plans of several strips.
+  /// One step alone, barriers before and behind it (observed plans), in other memory: per operand, then for
+  /// the output, a buffer like that of the value that owns it. Not for plans of several strips.
   void record_step_on(Recorder& recorder, VkCommandBuffer commands, std::span<const Buffer* const> buffers,
                       int step) const;
   /// Where a value lies in that memory.

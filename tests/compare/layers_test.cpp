@@ -88,7 +88,7 @@ class FakePlan final : public ObservedPlan {
     values_[node("state.kept").id] = values_.at(node("plus").id);
     return {{"frame", values_.at(node("out").id)}};
   }
-  [[nodiscard]] std::uint64_t tensor_bytes() const override { return 1000; }
+  [[nodiscard]] std::uint64_t tensor_bytes() override { return 1000; }
 
  private:
   [[nodiscard]] Value node(const std::string& name) const {
@@ -257,13 +257,13 @@ TEST_F(ReportFiles, TheWrongLayerStandsInEveryReport) {
 
 TEST_F(ReportFiles, SavedNodesTakeTheReferencesPlace) {
   FakePlan a(chain()), b(chain());
-  ResultSaver saver;
+  ResultSaver saver(folder + "/saved");
   LayerWatch watch;
   watch.value = [&](int frame, const std::string& node, const Tensor& value) {
     saver.add_node(frame, node, value);
   };
   (void)compare_plans(a, b, 2, watch);
-  saver.write(folder + "/saved");
+  saver.finish();
   const auto content = std::make_shared<const SafeTensors>(read_safetensors(folder + "/saved"));
   EXPECT_EQ(content->tensors.size(), 12U);  // six nodes, two frames
   FakePlan right(chain()), wrong(chain(), true, "out", 0.5F);

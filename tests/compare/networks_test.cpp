@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every network with filled parameters, LibTorch against Vulkan, layer by layer; what an observed plan may
-// cost, and that it computes the bits of the plain plan.
+// Networks with filled parameters, LibTorch against Vulkan, layer by layer, and the memory that takes; that
+// an observed plan computes the bits of the plain one. All networks at more sizes: docs/measurements.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include "graph/observed.h"
 #include "networks/fill.h"
 #include "networks/networks.h"
+#include "tiny.h"
 #include "vulkan/backend.h"
 
 namespace unblur {
@@ -60,10 +61,11 @@ CompareRequest request_for(const std::shared_ptr<const Model>& model, int width,
 
 class NetworkLayers : public testing::TestWithParam<std::string> {};
 
-// Two frames: one whose states take their initial values, and one that goes on from it.
+// Two frames: one whose states take their initial values, and one that goes on from it; PVDNet runs a third.
 TEST_P(NetworkLayers, AddLessThanTheirBounds) {
   const auto model = filled_network(GetParam());
-  const Comparison c = compare(request_for(model, 75, 53, 2));
+  const bool large = GetParam() == "pvdnet";
+  const Comparison c = compare(request_for(model, large ? 128 : 43, large ? 96 : 29, large ? 3 : 2));
   const Examined& e = c.examined.at(0);
   EXPECT_EQ(e.verdict, "");
   ASSERT_TRUE(e.layers);
@@ -75,56 +77,42 @@ TEST_P(NetworkLayers, AddLessThanTheirBounds) {
     ++volumes;
     EXPECT_LE(d.added.largest, 1e-6) << d.name;
   }
-  const auto backend = create_vulkan_backend();
-  const auto plan = backend->observe(model, 64, 80, Precision::kFp32, true);
-  for (const ObservedLayer& layer : plan->layers()) {
-    const bool judged = layer.output.valid() && std::ranges::all_of(layer.operands, &Value::valid);
-    EXPECT_TRUE(judged || layer.op == "concat") << layer.name << " is not judged";
-  }
+  for (const std::string& moved : e.layers->unjudged) EXPECT_TRUE(moved.starts_with("concat ")) << moved;
   const OutputDifference& out = e.layers->outputs.back().outputs.at(0);
   std::printf(
       "%s: %zu layers, worst %.2g of its bound; output %.2e of %.2g; tensors %.2f of what is allowed\n",
       GetParam().c_str(), e.layers->layers.size(), share, out.largest, out.scale,
-      static_cast<double>(e.layers->tensor_bytes) / static_cast<double>(e.layers->allowed_bytes()));
+      static_cast<double>(e.layers->tensor_bytes()) / static_cast<double>(e.layers->allowed_bytes()));
   EXPECT_GT(share, 0);  // two implementations, not one compared with itself
   EXPECT_EQ(volumes > 0, GetParam().starts_with("pvdnet") || GetParam() == "balanced");
+  EXPECT_LE(e.layers->tensor_bytes(), e.layers->allowed_bytes());
+  EXPECT_GT(e.layers->tensor_bytes(), e.layers->peak_bytes);  // it is really counted
+  // Of a first frame the states may be what the inputs are.
+  if (large) {
+    EXPECT_EQ(e.layers->bytes.at(1), e.layers->bytes.at(2));
+  }
   EXPECT_TRUE(vulkan_validation_messages().empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Vulkan, NetworkLayers,
-                         testing::Values("rt", "balanced", "trajectory", "pvdnet-slim", "bimnet",
-                                         "motion-etr-quad", "motion-etr-deblur"),
+                         testing::Values("rt", "balanced", "trajectory", "pvdnet", "motion-etr-deblur"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::ranges::replace(name, '-', '_');
                            return name;
                          });
 
-TEST(NetworkMemory, OfPvdnetStaysBoundedAndDoesNotGrow) {
-  const auto model = filled_network("pvdnet");
-  std::uint64_t bytes[2] = {0, 0};
-  for (const int frames : {1, 2}) {
-    const Comparison c = compare(request_for(model, 128, 96, frames));
-    const LayerReport& report = *c.examined.at(0).layers;
-    EXPECT_EQ(c.verdict(), "");
-    EXPECT_LE(report.tensor_bytes, report.allowed_bytes());
-    EXPECT_GT(report.tensor_bytes, report.peak_bytes);  // it is really counted
-    bytes[frames == 2] = report.tensor_bytes;
-  }
-  EXPECT_EQ(bytes[0], bytes[1]);
-}
-
 /// All outputs and the frames' order of an observed plan are those of the plain one, bit for bit.
-void expect_equal_bits(const std::string& network, Precision precision) {
-  const auto model = filled_network(network);
+void expect_equal_bits(const std::shared_ptr<const Model>& model, Precision precision) {
+  constexpr int kHeight = 32, kWidth = 48;
   const auto backend = create_vulkan_backend();
-  const auto plan = backend->observe(model, 64, 80, precision, true);
+  const auto plan = backend->observe(model, kHeight, kWidth, precision, true);
   TensorMap states;
   for (int t = 0; t < 2; ++t) {
     TensorMap inputs;
     for (const Value v : model->graph.inputs()) {
       const auto& input = std::get<op::Input>(model->graph.node(v).op);
-      Tensor& tensor = inputs[input.name] = Tensor(DType::kF32, {1, input.channels, 64, 80});
+      Tensor& tensor = inputs[input.name] = Tensor(DType::kF32, {1, input.channels, kHeight, kWidth});
       for (std::size_t i = 0; i < tensor.f32().size(); ++i)
         tensor.f32()[i] = 0.5F + 0.4F * static_cast<float>(std::sin(0.1 * static_cast<double>(i) + t));
     }
@@ -137,15 +125,16 @@ void expect_equal_bits(const std::string& network, Precision precision) {
 }
 
 TEST(LayersVulkan, ObservedPlansComputeTheBitsOfPlainOnes) {
-  expect_equal_bits("rt", Precision::kFp32);
-  expect_equal_bits("pvdnet-slim", Precision::kFp16);
+  expect_equal_bits(filled_network("rt"), Precision::kFp32);
+  expect_equal_bits(tiny_network(), Precision::kFp32);
+  expect_equal_bits(tiny_network(), Precision::kFp16);
 }
 
 TEST(LayersVulkan, OtherFormsOfAPlanAgree) {
-  const auto model = filled_network("rt");
+  const auto model = tiny_network();
   for (const char* form :
        {"vulkan:0+nofuse", "vulkan:0+ssbo", "vulkan:0+conv2d=conv_direct", "vulkan:0+fp16"}) {
-    CompareRequest request = request_for(model, 48, 32, 2, form);
+    CompareRequest request = request_for(model, 43, 29, 2, form);
     const Comparison c = compare(request);
     EXPECT_EQ(c.verdict(), "") << form;
     const auto& layers = c.examined.at(0).layers->layers;
@@ -153,10 +142,10 @@ TEST(LayersVulkan, OtherFormsOfAPlanAgree) {
     EXPECT_TRUE(!request.backends[1].kernels.contains("conv2d") || std::ranges::any_of(layers, direct));
   }
   // Two kernels on one device: values of the plan in question are those of the other one.
-  CompareRequest kernels = request_for(model, 48, 32, 2, "vulkan:0+conv2d=conv_direct");
+  CompareRequest kernels = request_for(model, 43, 29, 2, "vulkan:0+conv2d=conv_direct");
   kernels.backends[0] = parse_backend("vulkan:0");
   EXPECT_EQ(compare(kernels).verdict(), "");
-  CompareRequest wrong = request_for(model, 48, 32, 1, "vulkan:0+conv2d=conv_fast");
+  CompareRequest wrong = request_for(model, 43, 29, 1, "vulkan:0+conv2d=conv_fast");
   EXPECT_THROW((void)compare(wrong), Error);
 }
 

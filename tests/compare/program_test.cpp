@@ -14,6 +14,7 @@
 
 #include "fill.h"
 #include "networks/networks.h"
+#include "tiny.h"
 
 namespace unblur {
 namespace {
@@ -68,6 +69,7 @@ class CompareProgram : public testing::Test {
     folder() = mkdtemp(pattern.data());
     write_clip(file("clip.y4m"));
     write_network(file("rt.safetensors"), "rt");
+    write_model(file("tiny.safetensors"), *tiny_network());
   }
   static void TearDownTestSuite() { std::filesystem::remove_all(folder()); }
   static std::string& folder() {
@@ -311,13 +313,15 @@ TEST_F(CompareVulkan, AnUnknownDeviceIsExitThree) {
   EXPECT_EQ(compare("torch:cpu,vulkan:0+fp64"), 2) << err;
 }
 
-/// The first convolution of a real-time network's third block, wrong in one way or the other.
+/// A convolution in the middle of the network, wrong in one way or the other.
 TEST_F(CompareVulkan, PlantedFaultsAreNamedByNode) {
   for (const std::string fault : {"wrong-kernel", "wrong-weight"}) {
-    const std::string node = "b8.1.join";
+    const std::string node = "body";
     environment = "UNBLUR_FAULT=" + fault + "@" + node;
-    ASSERT_EQ(compare("torch:cpu,vulkan:0", "--layers --frames 1 --json --html " + file("report.html") +
-                                                " --dump " + file("dump-" + fault)),
+    ASSERT_EQ(compare("torch:cpu,vulkan:0",
+                      "--layers --frames 1 --json --html " + file("report.html") + " --dump " +
+                          file("dump-" + fault),
+                      "tiny"),
               6)
         << err;
     const nlohmann::json report = nlohmann::json::parse(out);

@@ -19,8 +19,8 @@ std::size_t count_of(const std::string& text, const std::string& part) {
 TEST(Plot, LinesGoWhereTheValuesAre) {
   const CsvTable table{{"t", "v"}, {{0, 0}, {60, 10}, {120, kNan}, {180, 5}}};
   const std::string svg = chart_svg(table, "t", 1.0 / 60, "minutes", {{{"v"}, "what"}});
-  // 0 to 3 minutes over x 60 to 590, 0 to 10 over y 352 to 16; the row without a value is left out.
-  EXPECT_NE(svg.find("\"M60.0 352.0L236.7 16.0L590.0 184.0\""), std::string::npos) << svg;
+  // 0 to 3 minutes over x 84 to 590, 0 to 10 over y 352 to 16; the row without a value is left out.
+  EXPECT_NE(svg.find("\"M84.0 352.0L252.7 16.0L590.0 184.0\""), std::string::npos) << svg;
 }
 
 TEST(Plot, TrainingLogsHaveAPanelPerUnit) {
