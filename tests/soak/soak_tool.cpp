@@ -4,10 +4,10 @@
 //                                                      lines "source NAME", "key NAME", "twice NAME" (a key),
 //                                                      "widget LABEL"
 //   soak_tool media FOLDER                             what the script opens: still.png, folder, clip.mp4,
-//   and
-//                                                      two small models, half.safetensors and
-//                                                      weak.safetensors
-//   soak_tool check SAMPLES.csv                        exit 1 if a column rises; a table on standard output
+//   two
+//                                                      small models, half.safetensors and weak.safetensors
+//   soak_tool check SAMPLES.csv [BYTES]                exit 1 if a column rises; a table on standard output.
+//                                                      BYTES: resident memory that others keep per frame
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -116,8 +116,6 @@ double ground_rise(const std::vector<double>& values) {
 
 /// Rises over the run that are too small to be called a leak: what allocators and caches do.
 double allowance(const std::string& name, double level) {
-  // Of the process: compiled kernels, the driver's and the allocator's caches.
-  if (name == "rss_bytes") return std::max(16.0 * 1024 * 1024, 0.05 * level);
   if (name.ends_with("_bytes")) return std::max(4.0 * 1024 * 1024, 0.02 * level);
   // Their lowest lay 14 higher in the last 20 s of a run than in its first. An object per frame is hundreds
   // within a minute, one per opened source as many within an hour.
@@ -125,7 +123,7 @@ double allowance(const std::string& name, double level) {
   return std::max(2.0, 0.02 * level);
 }
 
-int check(const char* file) {
+int check(const char* file, double kept_per_frame) {
   std::vector<Column> columns = read_columns(file);
   if (columns.empty() || columns[0].values.size() < 20) {
     fmt::print(stderr, "soak: {}: too few samples\n", file);
@@ -136,6 +134,10 @@ int check(const char* file) {
     c.values.erase(c.values.begin(), c.values.begin() + static_cast<std::ptrdiff_t>(warm));
   const std::vector<double>& seconds = columns[0].values;
   const double span = seconds.back() - seconds.front();
+  double frames = 0;
+  for (const Column& c : columns) {
+    if (c.name == "frames") frames = c.values.back() - c.values.front();
+  }
   bool rises = false;
   fmt::print("{:<22} {:>12} {:>12} {:>12} {:>12} {:>6}\n", "column", "median", "rise", "of ground", "allowed",
              "");
@@ -145,11 +147,12 @@ int check(const char* file) {
     if (c.name == "frames" || c.name.ends_with("_made") || c.name.ends_with("_read")) continue;
     const double rise = slope(seconds, c.values) * span, level = median(c.values);
     // Two thirds of a leak lie between the two grounds; what comes and goes has none.
-    const double floor = ground_rise(c.values);
-    const bool bad = rise > allowance(c.name, level) && floor > allowance(c.name, level) / 2;
+    const double floor = ground_rise(c.values),
+                 allowed = allowance(c.name, level) + (c.name == "rss_bytes" ? kept_per_frame * frames : 0.0);
+    const bool bad = rise > allowed && floor > allowed / 2;
     rises = rises || bad;
-    fmt::print("{:<22} {:>12.0f} {:>12.0f} {:>12.0f} {:>12.0f} {:>6}\n", c.name, level, rise, floor,
-               allowance(c.name, level), bad ? "RISES" : "");
+    fmt::print("{:<22} {:>12.0f} {:>12.0f} {:>12.0f} {:>12.0f} {:>6}\n", c.name, level, rise, floor, allowed,
+               bad ? "RISES" : "");
   }
   return rises ? 1 : 0;
 }
@@ -160,8 +163,10 @@ int main(int argc, char** argv) {
   const std::string verb = argc > 1 ? argv[1] : "";
   if (verb == "script" && argc == 6) return write_script(argv[2], argv[3], argv[4], argv[5]);
   if (verb == "media" && argc == 3) return write_media(argv[2]);
-  if (verb == "check" && argc == 3) return check(argv[2]);
-  fmt::print(stderr,
-             "usage: soak_tool script SEED ACTIONS WIDTHxHEIGHT LISTS | media FOLDER | check SAMPLES.csv\n");
+  if (verb == "check" && (argc == 3 || argc == 4))
+    return check(argv[2], argc == 4 ? std::strtod(argv[3], nullptr) : 0);
+  fmt::print(
+      stderr,
+      "usage: soak_tool script SEED ACTIONS WIDTHxHEIGHT LISTS | media FOLDER | check SAMPLES.csv [BYTES]\n");
   return 2;
 }
