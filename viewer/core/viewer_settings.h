@@ -25,7 +25,7 @@ struct ViewerSettings {
   bool loop = true;
   int camera_width = 0, camera_height = 0;  ///< 0 = by itself
   float camera_fps = 0;
-  std::string camera_format;       ///< MJPG, JPEG, YUYV; empty = by itself
+  std::string camera_format;  ///< MJPG, JPEG, YUYV; empty = by itself
   bool mirror = false, panels = true, dark = true;
   float ui_scale = 0;              ///< 0 = the display's
   int width = 1280, height = 800;  ///< of the window
