@@ -38,6 +38,11 @@ struct ChartAxis {
     low = std::floor(low / by) * by, high = std::ceil(high / by) * by;
   }
   double step() const { return tick_step(high - low); }
+  std::vector<double> ticks() const {
+    std::vector<double> at(static_cast<std::size_t>(std::lround((high - low) / step())) + 1);
+    for (std::size_t i = 0; i < at.size(); ++i) at[i] = low + static_cast<double>(i) * step();
+    return at;
+  }
   double part(double v) const { return (v - low) / (high - low); }
 };
 
@@ -76,12 +81,12 @@ std::string draw_panel(PanelBox rows, const ChartAxis& horizontal, const CsvTabl
   const auto to_y = [&](double v) { return rows.bottom - vertical.part(v) * (rows.bottom - rows.top); };
 
   std::string svg, labels;
-  for (double v = vertical.low, step = vertical.step(); v <= vertical.high + step / 2; v += step) {
-    svg += chart_line(kLeft, to_y(v), right, to_y(v), std::abs(v) < step / 2 ? "#888888" : "#dddddd");
-    labels +=
-        chart_text(kLeft - 6, to_y(v) + 4, "end", fmt::format("{:.4g}", std::abs(v) < step / 1000 ? 0.0 : v));
+  for (const double v : vertical.ticks()) {
+    const bool zero = std::abs(v) < vertical.step() / 2;
+    svg += chart_line(kLeft, to_y(v), right, to_y(v), zero ? "#888888" : "#dddddd");
+    labels += chart_text(kLeft - 6, to_y(v) + 4, "end", fmt::format("{:.4g}", zero ? 0.0 : v));
   }
-  for (double v = horizontal.low, step = horizontal.step(); v <= horizontal.high + step / 2; v += step) {
+  for (const double v : horizontal.ticks()) {
     svg += chart_line(to_x(v), rows.top, to_x(v), rows.bottom, "#eeeeee");
     labels += chart_text(to_x(v), rows.bottom + 16, "middle", fmt::format("{:.4g}", v));
   }

@@ -307,7 +307,9 @@ TEST_F(ReportFiles, NpyIsWhatNumpyReads) {
   EXPECT_NE(bytes.find("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 3, ), }"),
             std::string::npos);
   EXPECT_EQ(bytes[127], '\n');
-  EXPECT_EQ(std::memcmp(bytes.data() + 128, values.data(), 24), 0);
+  std::vector<float> stored(values.size());
+  std::memcpy(stored.data(), bytes.data() + 128, 24);
+  EXPECT_EQ(stored, values);
 }
 
 TEST_F(ReportFiles, TheFirstOffenderIsStoredWhole) {
