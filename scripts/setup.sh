@@ -126,6 +126,8 @@ if [ $with_torch = yes ]; then
   fi
   if ! command -v nvcc >/dev/null && [ ! -x /usr/local/cuda/bin/nvcc ]; then
     install_wheels nvcc --no-deps "${nvcc[@]}"
+    # nvcc looks for the libraries beside it under this name.
+    for cuda in "$deps"/venv/lib/python3*/site-packages/nvidia/cu13; do ln -sfn lib "$cuda/lib64"; done
   fi
 fi
 install_swiftshader
