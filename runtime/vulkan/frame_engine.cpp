@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 
 #include "graph/error.h"
 #include "vulkan/check.h"
@@ -90,6 +89,8 @@ void FrameEngine::record_all() {
     record_frame(i);
   }
   record_again_ = false;
+  intervals_.clear();
+  next_read_ = 0;
 }
 
 FrameEngine::~FrameEngine() {
@@ -213,25 +214,6 @@ void FrameEngine::record_frame(int index) {
   slot.frame_commands.push_back(commands);
 }
 
-/// Every run in commands of its own; `commands` is ended and becomes those behind the last run.
-void FrameEngine::record_pieces(VkCommandBuffer& commands, Slot& slot, const Workspace& memory) {
-  const auto cut = [&] {
-    recorder_->end(commands);
-    slot.frame_commands.push_back(commands);
-    commands = recorder_->begin("slice");
-  };
-  for (std::size_t i = 0; i < parts_.size(); ++i) {
-    const PlannedRun& run = plan_.frame.runs[i];
-    for (int part = 0; part < parts_[i]; ++part) {
-      cut();
-      if (part == 0 && run.barrier_before) recorder_->barrier(commands);
-      frame_->record_run(*recorder_, commands, memory, i, part, parts_[i], options_.faulty);
-      if (slot.marks.capacity > 0) slot.marks.mark(commands, run.step);
-    }
-  }
-  cut();
-}
-
 void FrameEngine::record_outputs(VkCommandBuffer commands, const Slot& slot, const Workspace& memory) {
   const Lowered& graph = plan_.frame.graph;
   const Value original = graph.resolve(plan_.original);
@@ -318,49 +300,6 @@ void FrameEngine::submit(int slot, bool first) {
   s.downloaded = 0;
 }
 
-/// As many pieces at once as fit into a slice by what they cost in an earlier frame; before that, one by one.
-void FrameEngine::submit_slices(Slot& slot, bool first) {
-  if (record_again_) {
-    computed_.wait(*device_, computed_.value);
-    record_all();
-  }
-  const Timeline* before = staged_ ? &uploaded_ : nullptr;
-  if (first && slot.first_commands != VK_NULL_HANDLE) {
-    submit_after(before, computed_, {&slot.first_commands, 1}, false);
-    before = nullptr;
-  }
-  const std::span<const VkCommandBuffer> pieces(slot.frame_commands);
-  const auto cost = [&](std::size_t i) { return i < piece_ms_.size() ? piece_ms_[i] : options_.slice_ms; };
-  for (std::size_t at = 0, end = 0; at < pieces.size(); at = end) {
-    if (options_.cancelled != nullptr && *options_.cancelled) throw ProcessingError("the frame was given up");
-    double ms = cost(at);
-    for (end = at + 1; end < pieces.size() && ms + cost(end) <= options_.slice_ms; ++end) ms += cost(end);
-    if (computed_.value > 0) computed_.wait(*device_, computed_.value - 1);
-    submit_after(before, computed_, pieces.subspan(at, end - at), false);
-    before = nullptr;
-  }
-}
-
-/// Runs that alone take longer than a slice are recorded again in parts.
-void FrameEngine::learn_costs(const Slot& slot) {
-  const std::vector<double>& ms = slot.intervals;
-  if (ms.size() != slot.frame_commands.size()) return;
-  if (!costs_known_) {
-    costs_known_ = true;
-    std::size_t piece = 1;  // the first one holds colour conversion
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
-      const Range rows = plan_.frame.runs[i].rows;
-      const int most = std::max(1, (rows.end - rows.begin) / 8);
-      const int wanted = std::clamp(static_cast<int>(1.25 * ms[piece] / options_.slice_ms) + 1, 1, most);
-      record_again_ = record_again_ || wanted != parts_[i];
-      parts_[i] = wanted;
-      ++piece;
-    }
-    if (record_again_) return;  // the pieces change, so that this frame's times say nothing of them
-  }
-  piece_ms_ = ms;
-}
-
 void FrameEngine::wait(int slot) {
   Slot& s = slots_[static_cast<std::size_t>(slot)];
   computed_.wait(*device_, s.computed);
@@ -371,8 +310,7 @@ void FrameEngine::wait(int slot) {
   }
   if (staged_) downloaded_.wait(*device_, s.downloaded);
   host_result(s).invalidate();
-  if (s.computed > 0) s.intervals = intervals_ms(s);
-  if (sliced() && s.computed > 0 && !record_again_) learn_costs(s);
+  if (s.computed > 0) read_stamps(s);
 }
 
 FrameStatistics FrameEngine::statistics(int slot) const {
@@ -433,30 +371,15 @@ std::vector<DeviceOutput> FrameEngine::device_outputs(int slot) const {
   return outputs;
 }
 
-/// Between each two marks of the slot's last frame.
-std::vector<double> FrameEngine::intervals_ms(const Slot& slot) const {
-  if (slot.marks.next == 0) return {};
-  std::vector<std::uint64_t> ticks(slot.marks.next);
-  UNBLUR_VK(vkGetQueryPoolResults(device_->get(), slot.queries.get(), 0, slot.marks.next, ticks.size() * 8,
-                                  ticks.data(), 8, VK_QUERY_RESULT_64_BIT));
-  std::vector<double> intervals;
-  for (std::size_t i = 1; i < ticks.size(); ++i) {
-    intervals.push_back(static_cast<double>(ticks[i] - ticks[i - 1]) *
-                        device_->physical().limits.timestamp_ns * 1e-6);
-  }
-  return intervals;
-}
-
 std::vector<NodeTime> FrameEngine::read_times(int slot, double* total_ms) const {
   const Slot& s = slots_[static_cast<std::size_t>(slot)];
-  const std::vector<double>& intervals = s.intervals;
-  *total_ms = std::accumulate(intervals.begin(), intervals.end(), 0.0);
-  if (!options_.bind.time_nodes || intervals.empty()) return {};
+  *total_ms = total_ms_;
+  if (!options_.bind.time_nodes || s.marks.step.size() != intervals_.size()) return {};
 
   std::vector<double> per_step(frame_->plan().steps.size());
   double colour = 0;
   for (std::size_t i = 0; i < s.marks.step.size(); ++i) {
-    (s.marks.step[i] < 0 ? colour : per_step[static_cast<std::size_t>(s.marks.step[i])]) += intervals[i];
+    (s.marks.step[i] < 0 ? colour : per_step[static_cast<std::size_t>(s.marks.step[i])]) += intervals_[i];
   }
   std::vector<NodeTime> times;
   for (std::size_t i = 0; i < per_step.size(); ++i) {

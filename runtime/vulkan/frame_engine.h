@@ -21,6 +21,10 @@ struct Timeline {
   void wait(const Device& device, std::uint64_t until) const;
 };
 
+/// A frame in slices reads no more time stamps than this, so that two models, path lengths and the inspector
+/// stay within 4 KiB a frame.
+inline constexpr std::uint32_t kMostStampsRead = 96;
+
 [[nodiscard]] SemaphoreHandle make_timeline(const Device& device);
 
 /// A named output where the device has it; `shape` is cropped to the frame at the output's own scale.
@@ -53,10 +57,12 @@ class FrameEngine {
   [[nodiscard]] FrameStatistics statistics(int slot) const;
   void read_frame(int slot, Frame& frame) const;
   [[nodiscard]] std::vector<NamedOutput> read_outputs(int slot) const;
+  /// By step. `total_ms` is the frame's; of a frame in slices with more pieces than a frame reads time stamps
+  /// of, a step's time is the one measured last.
   [[nodiscard]] std::vector<NodeTime> read_times(int slot, double* total_ms) const;
-  /// What `wait` reads of a frame beside pictures and outputs: statistics and time stamps.
-  [[nodiscard]] std::uint64_t details_bytes(int slot) const {
-    return sizeof(FrameStatistics) + std::uint64_t{8} * slots_[static_cast<std::size_t>(slot)].marks.next;
+  /// What the last `wait` read beside pictures and outputs: statistics and time stamps.
+  [[nodiscard]] std::uint64_t details_bytes() const noexcept {
+    return sizeof(FrameStatistics) + std::uint64_t{8} * stamps_read_;
   }
   /// The restored frame, laid out as RawLayout says, and the named outputs; valid until the slot is submitted
   /// again.
@@ -81,7 +87,6 @@ class FrameEngine {
     QueryPoolHandle queries;
     TimeMarks marks;
     std::uint64_t computed = 0, downloaded = 0;  ///< timeline values of the last submission; 0 = none yet
-    std::vector<double> intervals;               ///< ms between the marks of the frame waited for last
   };
 
   void make_slot(int index);
@@ -90,9 +95,10 @@ class FrameEngine {
   void record_frame(int index);
   void record_pieces(VkCommandBuffer& commands, Slot& slot, const Workspace& memory);
   void submit_slices(Slot& slot, bool first);
-  void learn_costs(const Slot& slot);
+  void learn_costs(const Timeline* before, std::span<const VkCommandBuffer> pieces);
+  void stop_if_cancelled() const;
+  void read_stamps(const Slot& slot);
   [[nodiscard]] bool sliced() const noexcept { return options_.slice_ms > 0; }
-  [[nodiscard]] std::vector<double> intervals_ms(const Slot& slot) const;
   [[nodiscard]] Shape cropped(const TensorView& view) const;
   void record_transfers(Slot& slot);
   void record_inputs(VkCommandBuffer commands, const Slot& slot, const Program& program,
@@ -121,10 +127,11 @@ class FrameEngine {
   std::unique_ptr<Recorder> recorder_, transfers_;
   Timeline uploaded_, computed_, downloaded_;
   std::vector<Slot> slots_;
-  // Slices: into how many parts each run is recorded, and what each piece of a frame costs, as measured.
-  std::vector<int> parts_;
-  std::vector<double> piece_ms_;
-  bool costs_known_ = false, record_again_ = false;
+  std::vector<double> intervals_;  ///< ms between marks, as measured last; empty: not yet
+  double total_ms_ = 0;            ///< of the frame waited for last
+  std::uint32_t next_read_ = 0, stamps_read_ = 0;
+  std::vector<int> parts_;  ///< of slices: into how many pieces each run is recorded
+  bool parts_known_ = false, record_again_ = false;
 };
 
 }  // namespace unblur::vk

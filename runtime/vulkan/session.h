@@ -34,7 +34,7 @@ class VulkanSession final : public Session {
   [[nodiscard]] std::vector<DeviceOutput> device_outputs() const {
     return received_by_->device_outputs(received_slot_);
   }
-  [[nodiscard]] std::uint64_t details_bytes() const { return received_by_->details_bytes(received_slot_); }
+  [[nodiscard]] std::uint64_t details_bytes() const { return received_by_->details_bytes(); }
 
  private:
   struct Pending {

@@ -37,6 +37,27 @@ Model scaling_model(const std::string& name, float factor) {
   return model;
 }
 
+Model deep_model(int steps) {
+  Model model;
+  model.info.name = "deep";
+  Graph& g = model.graph;
+  const Value frame = g.add("frame", op::Input{.name = "frame"});
+  Value x = frame;
+  const std::vector<float> same{1, 0, 0, 0, 1, 0, 0, 0, 1};
+  for (int i = 0; i < steps; ++i) {
+    const std::string name = "step" + std::to_string(i);
+    x = add_conv(g, name, x, 3, 1);
+    model.parameters[name + ".weight"] = Tensor::from_floats({3, 3, 1, 1}, same);
+    model.parameters[name + ".bias"] = Tensor::from_floats({3}, std::vector<float>(3, 0.0F));
+  }
+  g.set_output("frame", x);
+  g.set_output("flow", add_conv(g, "still", frame, 2, 1));
+  g.validate();
+  model.parameters["still.weight"] = Tensor::from_floats({2, 3, 1, 1}, std::vector<float>(6, 0.0F));
+  model.parameters["still.bias"] = Tensor::from_floats({2}, std::vector<float>{-kClaimedMotion, 0});
+  return model;
+}
+
 Model memory_model() {
   Model model;
   model.info.name = "memory";

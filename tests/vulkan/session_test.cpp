@@ -292,6 +292,50 @@ TEST(Session, TimesEveryStep) {
   EXPECT_NEAR(sum, result.gpu_ms, 1e-3);
 }
 
+/// As many steps as a frame in slices reads time stamps of, and half as many more: those are measured by the
+/// next frame.
+TEST(Session, SlicesReadFewTimeStampsAndMeasureEveryStepInTurns) {
+  constexpr int kWindow = static_cast<int>(kMostStampsRead) - 3, kSteps = kWindow * 3 / 2;
+  Graph graph;
+  Value x = graph.add("frame", op::Input{.name = "frame"});
+  for (int i = 0; i < kSteps; ++i) x = add_conv(graph, "conv" + std::to_string(i), x, 3, 1);
+  graph.set_output("frame", x);
+  const std::shared_ptr<Model> deep = test::with_parameters(std::move(graph), 4);
+  for (auto& [name, values] : deep->parameters) {
+    std::ranges::fill(values.f32(), 0.0F);
+    if (name.ends_with("weight")) values.f32()[0] = values.f32()[4] = values.f32()[8] = 1;
+  }
+  FrameOptions options;
+  options.bind.format = kFormat;
+  options.bind.time_nodes = true;
+  options.slice_ms = 1e4;
+  options.keep_on_device = true;
+  VulkanSession session(test::device(), test::shared_pipelines(), deep, options);
+  if (test::device()->physical().limits.timestamp_ns == 0) GTEST_SKIP() << "no timestamps on this device";
+  const Frame frame = test::make_frame(kFormat, 0);
+  const Frame* window = &frame;
+  std::vector<Result> results;
+  for (int i = 0; i < 3; ++i) {
+    session.submit({&window, 1});
+    results.push_back(session.receive());
+    EXPECT_LE(session.details_bytes(), sizeof(FrameStatistics) + 8 * kMostStampsRead);
+    EXPECT_GT(results.back().gpu_ms, 0.0);
+    ASSERT_GE(results.back().times.size(), static_cast<std::size_t>(kSteps));
+  }
+  // Before the first step colours are converted. What a frame does not measure stays as it was.
+  int kept = 0, measured = 0;
+  for (int i = 0; i < kSteps; ++i) {
+    const auto ms = [&](std::size_t frame_index) {
+      return results[frame_index].times[static_cast<std::size_t>(i)].ms;
+    };
+    const bool first_part = i + 1 < kWindow;
+    kept += ms(first_part ? 1 : 2) == ms(first_part ? 0 : 1) ? 1 : 0;
+    measured += ms(first_part ? 2 : 1) != ms(first_part ? 1 : 0) ? 1 : 0;
+  }
+  EXPECT_EQ(kept, kSteps);
+  EXPECT_GT(measured, kSteps / 2);
+}
+
 /// A network that restores nothing: its one output is `value` in four channels.
 std::shared_ptr<Model> pictureless_model(float value) {
   Graph graph;
