@@ -172,12 +172,20 @@ std::string App::model_error() const {
   return {};
 }
 
+/// A model keeps the picture below half of the source's rate: a smaller processing scale is proposed.
+bool App::too_slow() const {
+  const auto is_model = [](Pick pick) { return pick == Pick::kModel1 || pick == Pick::kModel2; };
+  return shown_ && view_.scale_percent == 100 && std::ranges::any_of(view_.picks, is_model) &&
+         meter_.stays_below(0.5 * feed_.speed * shown_->info.frame_rate.value(), now_);
+}
+
 void App::refresh_shown() {
   const FeedStatus before = std::exchange(feed_, live_->status());
   if (feed_.name == before.name && feed_.returns > before.returns) note(feed_.name + " is back");
   if (!feed_.problem.empty() && feed_.problem != last_error_ &&
       feed_.problem != (log_.empty() ? "" : log_.back()))
     note(feed_.problem);
+  if (live_->frozen() || feed_.state != FeedState::kPlaying) meter_.pause();
   if (!live_->frozen() || recent_.empty()) recent_ = live_->recent();
   const std::int64_t count = live_->count();
   ShownPtr newest = live_->latest();

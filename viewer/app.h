@@ -81,6 +81,7 @@ class App {
   void remember();
   [[nodiscard]] ShownPtr side_frame(int side) const;
   [[nodiscard]] std::string model_error() const;
+  [[nodiscard]] bool too_slow() const;
   // ---- stage.cpp ----
   void lay_out();
   void move_picture();

@@ -204,9 +204,8 @@ void App::time_panel() {
   if (meter_.count() > 0) {
     ImGui::Text("latency p50 %.0f ms, p95 %.0f ms", meter_.latency(0.5), meter_.latency(0.95));
     ImGui::Text("%.1f fps, dropped %lld", meter_.shown_fps(), static_cast<long long>(live_->dropped()));
-    if (fps > 0 && view_.scale_percent == 100 && meter_.count() > 10 && meter_.shown_fps() < fps / 2)
-      ImGui::TextWrapped("Below half of the source's rate: try 3/4 or 1/2 (key s).");
   }
+  if (too_slow()) ImGui::TextWrapped("Below half of the source's rate: try 3/4 or 1/2 (key s).");
   ImGui::TextDisabled("memory %.1f MiB, pictures %.1f MiB",
                       static_cast<double>(gpu_.device()->allocated_bytes()) / (1U << 20U),
                       static_cast<double>(live_->processor().picture_bytes()) / (1U << 20U));

@@ -52,6 +52,7 @@ std::string App::status_text() const {
     text += fmt::format("  |  {:.1f} fps, {:.0f}/{:.0f} ms, {} dropped", meter_.shown_fps(),
                         meter_.latency(0.5), meter_.latency(0.95), live_->dropped());
   }
+  if (too_slow()) text += "  |  slow: try 3/4 (key s)";
   text += fmt::format("  |  {}, {}", device.name, device.driver);
   return text;
 }

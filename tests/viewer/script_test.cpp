@@ -2,6 +2,7 @@
 // Off-screen: what the program draws, pixel by pixel where the picture is shown one to one.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -111,6 +112,63 @@ TEST(Panels, ClicksFindWidgetsAndTheStatusLineTells) {
       << "the keys lie over the picture";
   EXPECT_GT(mean_of(v.picture("light.png")), mean_of(v.picture("paths.png")) + 30);
   EXPECT_GT(worst(v.picture("light.png"), v.picture("wide.png"), 700, 1000), 40);
+}
+
+/// Lines of bright text in the panel of a dark window that is 1000 px wide.
+int text_lines(const Frame& f) {
+  int lines = 0;
+  bool inside = false;
+  for (int y = 0; y < f.format.height - 30; ++y) {  // above the status line
+    bool bright = false;
+    for (int x = 695; x < 985 && !bright; ++x) bright = std::ranges::min(pixel(f, x, y)) > 180;
+    lines += bright && !inside ? 1 : 0;
+    inside = bright;
+  }
+  return lines;
+}
+
+/// Pixels of the line at 1/fps.
+int budget_pixels(const Frame& f) {
+  int found = 0;
+  for (int y = 0; y < f.format.height; ++y) {
+    for (int x = 695; x < 985; ++x)
+      found += pixel(f, x, y)[0] > 120 && pixel(f, x, y)[0] > pixel(f, x, y)[2] + 60 ? 1 : 0;
+  }
+  return found;
+}
+
+TEST(Panels, ModelsWithTheirCardsTimesAndTheLogAreShown) {
+  const Viewing v;
+  Model carded = scaling_model("carded", kHalf);
+  carded.info.card = {{"licence", "none"}, {"origin", "two convolutions"}, {"use", "this test"}};
+  write_model(v / "carded.safetensors", carded);
+  const Outcome o =
+      v.run({pattern_source, "--size", "1000x900", "-m", "carded.safetensors"},
+            "wait 2\nkey space\nclick Source\nclick View\nwait 1\nscreenshot times.png\n"
+            "click Time and memory\nwait 1\nscreenshot none.png\n"
+            "click Models\nwait 1\nscreenshot models.png\nclick Card 1\nwait 1\nscreenshot card.png\n"
+            "click Models\nclick Log\nwait 1\nscreenshot empty.png\n"
+            "key f\nwait 1\nkey ctrl+1\nwait 1\nscreenshot log.png\nquit\n");
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Frame times = v.picture("times.png"), none = v.picture("none.png"), models = v.picture("models.png"),
+              card = v.picture("card.png"), empty = v.picture("empty.png"), log = v.picture("log.png");
+  EXPECT_GT(budget_pixels(times), 200) << "a line across the plot";
+  EXPECT_EQ(budget_pixels(none), 0);
+  EXPECT_EQ(text_lines(none), 6) << "the panels' names";
+  // Its name, what it is, its card, the precision.
+  EXPECT_GE(text_lines(models), text_lines(none) + 4);
+  EXPECT_EQ(text_lines(card), text_lines(models) + 3) << "a line for each that the card tells";
+  EXPECT_EQ(text_lines(empty), text_lines(none));
+  EXPECT_EQ(text_lines(log), text_lines(empty) + 2) << "two pictures were saved";
+  for (const Frame* f : {&times, &models, &card, &log}) EXPECT_EQ(worst(*f, none, 0, 690), 0);
+}
+
+/// The virtual clock draws 30 times a second.
+TEST(Panels, ASmallerScaleIsProposedWhereTheRateStaysBelowHalf) {
+  const Viewing v;
+  const Outcome o = v.run({"pattern:64x36@120", "--size", "320x180"},
+                          "wait 125\nexpect try 3/4\nkey s\nwait 2\nexpect at 75 %\nquit\n");
+  EXPECT_EQ(o.code, 0) << o.err;
 }
 
 TEST(Mistakes, EndAsTheProgramsDo) {

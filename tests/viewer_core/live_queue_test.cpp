@@ -192,5 +192,28 @@ TEST(LiveMeters, QuantilesAndRatesOfTheLastSeconds) {
   EXPECT_NEAR(static_cast<double>(meter.count()), 100, 1) << "the rest is too long ago";
 }
 
+TEST(LiveMeters, TellARateThatStaysLow) {
+  LiveMeter fast, slow, pausing;
+  double now = 10;
+  for (int i = 0; i <= 180; ++i, now = 10 + i / 30.0) {  // 6 s
+    fast.shown(now, now);
+    pausing.shown(now, now);
+    if (i % 3 == 0) slow.shown(now - 0.2, now);
+    if (now < 13.9) {
+      EXPECT_FALSE(slow.stays_below(15, now)) << "it has only begun";
+    }
+    EXPECT_FALSE(fast.stays_below(15, now));
+  }
+  EXPECT_TRUE(slow.stays_below(15, now));
+  EXPECT_FALSE(slow.stays_below(8, now));
+  pausing.pause();
+  EXPECT_FALSE(pausing.stays_below(15, now + 60));
+  pausing.shown(now + 60, now + 60);
+  EXPECT_FALSE(pausing.stays_below(15, now + 63));
+  EXPECT_TRUE(pausing.stays_below(15, now + 65)) << "nothing but one frame for 5 s";
+  slow.clear();
+  EXPECT_FALSE(slow.stays_below(15, now));
+}
+
 }  // namespace
 }  // namespace unblur::test

@@ -34,6 +34,7 @@ void LiveMeter::arrived(double now) {
 }
 
 void LiveMeter::shown(double captured, double now, double compute) {
+  if (!since_) since_ = now;
   shown_.push_back({now, now - captured, compute});
   forget(now);
 }
@@ -41,6 +42,7 @@ void LiveMeter::shown(double captured, double now, double compute) {
 void LiveMeter::clear() {
   arrived_.clear();
   shown_.clear();
+  since_.reset();
 }
 
 double LiveMeter::latency(double p) const {
@@ -61,6 +63,12 @@ double LiveMeter::shown_fps() const {
 
 double LiveMeter::source_fps() const {
   return arrived_.empty() ? 0 : rate(arrived_.front(), arrived_.back(), arrived_.size());
+}
+
+bool LiveMeter::stays_below(double fps, double now) const {
+  if (!since_ || now - *since_ < span_) return false;
+  const auto count = std::ranges::count_if(shown_, [&](const Shown& s) { return s.now > now - span_; });
+  return static_cast<double>(count) < fps * span_;
 }
 
 }  // namespace unblur
