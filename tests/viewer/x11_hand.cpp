@@ -2,8 +2,7 @@
 // What xdotool cannot do to a window, by the X protocol itself:
 //   x11_hand drop WINDOW FILE...     drops files onto it, as a file manager does (XDND version 5)
 //   x11_hand latency WINDOW N        presses `t` (dark, light) N times; ms from each press until the pixel in
-//   the
-//                                    window's lower left corner changes, a line each
+//                                    the window's lower left corner changes, a line each
 #include <X11/Xatom.h>
 #include <X11/Xlib.h>
 #include <X11/Xutil.h>
