@@ -7,15 +7,16 @@ here=$(cd "$(dirname "$0")" && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# 120 s; memory goes up and down by 60 MB with what is open, after a start that grows. `leak` bytes a second,
-# so many descriptors and Vulkan objects.
+# 120 samples; memory goes up and down by 60 MB with what is open, after a start that grows. `leak` bytes a second,
+# so many descriptors and Vulkan objects; `apart` s between samples.
 samples() {
-  awk -v leak="$1" -v descriptors="$2" -v objects="$3" 'BEGIN {
+  awk -v leak="$1" -v descriptors="$2" -v objects="$3" -v apart="${4:-1}" 'BEGIN {
     print "seconds,frames,vulkan_bytes,vulkan_objects,rss_bytes,descriptors"
     srand(5)
-    for (s = 0; s < 120; ++s) {
+    for (i = 0; i < 120; ++i) {
+      s = i * apart
       open = int(rand() * 3)
-      start = s < 10 ? s * 5e6 : 50e6
+      start = i < 10 ? i * 5e6 : 50e6
       printf "%d,%d,%d,%d,%d,%d\n", s, s * 30, 8e7 + open * 3e7, 100 + open * 30 + objects * s, 2e8 + start + open * 3e7 + leak * s, 20 + open + descriptors * s
     }
   }'
@@ -30,6 +31,16 @@ if "$tool" check "$folder/descriptors.csv"; then echo 'a descriptor every 10 s w
 
 samples 0 0 1 >"$folder/objects.csv"
 if "$tool" check "$folder/objects.csv"; then echo 'an object a second was not found' >&2; exit 1; fi
+
+# Of 20 minutes much less is found.
+samples 0 0 0 10 >"$folder/long.csv"
+"$tool" check "$folder/long.csv"
+samples 1500 0 0 10 >"$folder/long.csv"
+if "$tool" check "$folder/long.csv"; then echo 'a leak of 1.5 KB/s was not found' >&2; exit 1; fi
+samples 0 0.005 0 10 >"$folder/long.csv"
+if "$tool" check "$folder/long.csv"; then echo 'a descriptor every 200 s was not found' >&2; exit 1; fi
+samples 0 0 0.005 10 >"$folder/long.csv"
+if "$tool" check "$folder/long.csv"; then echo 'an object every 200 s was not found' >&2; exit 1; fi
 
 "$tool" script 3 50 640x360 "$here/actions.txt" >"$folder/a.txt"
 "$tool" script 3 50 640x360 "$here/actions.txt" >"$folder/b.txt"
