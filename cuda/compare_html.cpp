@@ -109,7 +109,7 @@ std::string summary_rows(const Comparison& c) {
 
 std::string head_section(const Comparison& c) {
   return fmt::format(
-      "<h1>{}</h1>\n<p>{}, {} x {} px</p>\n<p class=\"dim\">Reference: {}, {}, {}</p>\n{}"
+      "<h1>{}</h1>\n<p>{}, {} x {} px</p>\n<p class=\"dim\">Reference: {}, {}</p>\n{}"
       "<table><tr><th class=\"l\">examined</th><th class=\"l\">device</th><th>output</th><th>frames</th>"
       "<th>largest</th><th>mean</th><th>99.9 %</th><th>PSNR</th><th>SSIM</th><th>ms reference / "
       "here</th></tr>\n{}"
@@ -117,8 +117,7 @@ std::string head_section(const Comparison& c) {
       "times are means "
       "without the first frame.</p>\n",
       html_text(c.model), html_text(c.input), c.width, c.height, html_text(c.reference.text),
-      html_text(c.reference.name), html_text(c.reference.driver),
-      verdict_box(c.verdict(), "Within tolerance"), summary_rows(c));
+      html_text(c.reference.device()), verdict_box(c.verdict(), "Within tolerance"), summary_rows(c));
 }
 
 /// Curves of every examined backend over the frames.

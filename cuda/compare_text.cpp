@@ -137,10 +137,10 @@ OutputSummary summary_of(std::span<const FrameDifference> frames) {
 }
 
 std::string comparison_table(const Comparison& c) {
-  std::string text = fmt::format("{}, {} x {} px, {}\nreference  {}: {}, {}\n", c.model, c.width, c.height,
-                                 c.input, c.reference.text, c.reference.name, c.reference.driver);
+  std::string text = fmt::format("{}, {} x {} px, {}\nreference  {}: {}\n", c.model, c.width, c.height,
+                                 c.input, c.reference.text, c.reference.device());
   for (const Examined& e : c.examined) {
-    text += fmt::format("examined   {}: {}, {}\n", e.backend.text, e.backend.name, e.backend.driver);
+    text += fmt::format("examined   {}: {}\n", e.backend.text, e.backend.device());
     text += e.layers ? layer_table(*e.layers) : frame_table(c, e);
     text += e.verdict.empty() ? fmt::format("within tolerance: {}\n", e.tolerance.text())
                               : "outside tolerance: " + e.verdict + "\n";
@@ -179,8 +179,8 @@ json comparison_json(const Comparison& c) {
 }
 
 std::string comparison_markdown(const Comparison& c) {
-  std::string text = fmt::format("## {}\n\n{}, {} x {} px; reference {} ({}, {}).\n\n", c.model, c.input,
-                                 c.width, c.height, c.reference.text, c.reference.name, c.reference.driver);
+  std::string text = fmt::format("## {}\n\n{}, {} x {} px; reference {} ({}).\n\n", c.model, c.input, c.width,
+                                 c.height, c.reference.text, c.reference.device());
   text +=
       "| backend | device | output | frames | largest | mean | 99.9 % | PSNR | SSIM | ms reference | ms | "
       "verdict |\n"
@@ -191,8 +191,8 @@ std::string comparison_markdown(const Comparison& c) {
     const OutputSummary s = summary_of(frames);
     const bool picture = s.name == "frame";
     text +=
-        fmt::format("| {} | {}, {} | {} | {} | {:.2e} | {:.2e} | {:.2e} | {} | {} | {:.1f} | {:.1f} | {} |\n",
-                    e.backend.text, e.backend.name, e.backend.driver, s.name, s.frames, s.largest, s.mean,
+        fmt::format("| {} | {} | {} | {} | {:.2e} | {:.2e} | {:.2e} | {} | {} | {:.1f} | {:.1f} | {} |\n",
+                    e.backend.text, e.backend.device(), s.name, s.frames, s.largest, s.mean,
                     s.quantiles.back(), picture ? decibels(s.psnr_db) : "", optional_text(s.ssim), s.ms[0],
                     s.ms[1], e.verdict.empty() ? "within " + e.tolerance.text() : "**" + e.verdict + "**");
   }

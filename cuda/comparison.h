@@ -30,7 +30,8 @@ struct CompareRequest {
 
 struct BackendNote {
   std::string text = {};               ///< as on the command line
-  std::string name = {}, driver = {};  ///< with the settings that matter
+  std::string name = {}, driver = {};  ///< with the settings that matter; no driver behind saved results
+  [[nodiscard]] std::string device() const { return driver.empty() ? name : name + ", " + driver; }
 };
 
 /// Planar RGB [3,height,width], 0 to 1.
