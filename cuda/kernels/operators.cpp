@@ -6,6 +6,7 @@
 #include <c10/core/DeviceGuard.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "deform_shape.h"
 #include "launch.h"
 #include "torch_device.h"
 
@@ -211,23 +212,10 @@ struct PixelVolume : Function<PixelVolume> {
   }
 };
 
-/// Sizes of one picture, and how many output rows fit into the columns.
-DeformShape deform_shape(const op::DeformConv2d& o, const Tensor& x, const Tensor& offset) {
+/// Sizes of one picture, with as many output rows as fit into the columns.
+DeformShape stretch_of(const op::DeformConv2d& o, const Tensor& x, const Tensor& offset) {
   constexpr std::int64_t kMostColumns = std::int64_t{1} << 26;  // bytes
-  DeformShape s{.c = x.size(1),
-                .h = x.size(2),
-                .w = x.size(3),
-                .out_h = offset.size(2),
-                .out_w = offset.size(3),
-                .kernel_h = o.kernel.h,
-                .kernel_w = o.kernel.w,
-                .stride_h = o.stride.h,
-                .stride_w = o.stride.w,
-                .pad_h = o.pad.top,
-                .pad_w = o.pad.left,
-                .dilation_h = o.dilation.h,
-                .dilation_w = o.dilation.w,
-                .deformable_groups = o.deformable_groups};
+  DeformShape s = deform_shape(o, x, offset);
   const std::int64_t row = s.c * s.taps() * s.out_w * static_cast<std::int64_t>(x.element_size());
   s.rows = std::clamp<std::int64_t>(kMostColumns / std::max<std::int64_t>(row, 1), 1, s.out_h);
   return s;
@@ -280,7 +268,7 @@ struct Deform : Function<Deform> {
     const NoAutocast no_autocast;
     const Operands all{x.contiguous(), wide(offset, x), mask ? wide(*mask, x) : Tensor(),
                        weight.to(x.scalar_type()).contiguous()};
-    const DeformShape shape = deform_shape(o, all.x, all.offset);
+    const DeformShape shape = stretch_of(o, all.x, all.offset);
     const std::int64_t groups = o.groups;
     const Tensor result = at::empty({x.size(0), o.out_channels, shape.out_h, shape.out_w}, all.x.options());
     for_each_stretch(x.size(0), shape, [&](std::int64_t n, const DeformShape& s) {
@@ -336,7 +324,7 @@ struct Deform : Function<Deform> {
                                    ? at::zeros_like(matrices(wide(all.weight, all.x), o.groups))
                                    : Tensor();
     for_each_stretch(
-        all.x.size(0), deform_shape(o, all.x, all.offset), [&](std::int64_t n, const DeformShape& s) {
+        all.x.size(0), stretch_of(o, all.x, all.offset), [&](std::int64_t n, const DeformShape& s) {
           const Tensor rows = grad[n]
                                   .narrow(1, s.first_row, s.rows)
                                   .reshape({o.groups, o.out_channels / o.groups, s.pixels()});

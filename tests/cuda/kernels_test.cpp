@@ -5,7 +5,7 @@
 #include <torch/torch.h>
 
 #include "kernels/correlation.h"
-#include "kernels/deform.h"
+#include "kernels/deform_shape.h"
 #include "kernels/pixel_volume.h"
 #include "kernels/warp.h"
 #include "torch_checks.h"
@@ -136,20 +136,7 @@ void expect_deform(const DeformCase& c) {
   const Tensor expected = sample::deform_conv(o, x, offset, used, weight, std::nullopt);
   const Tensor grad_out = random(expected.sizes());
 
-  cuda::DeformShape s{.c = c.channels,
-                      .h = 8,
-                      .w = 7,
-                      .out_h = h,
-                      .out_w = w,
-                      .kernel_h = o.kernel.h,
-                      .kernel_w = o.kernel.w,
-                      .stride_h = o.stride.h,
-                      .stride_w = o.stride.w,
-                      .pad_h = o.pad.top,
-                      .pad_w = o.pad.left,
-                      .dilation_h = o.dilation.h,
-                      .dilation_w = o.dilation.w,
-                      .deformable_groups = d};
+  cuda::DeformShape s = cuda::deform_shape(o, x, offset);
   const Tensor result = at::empty(expected.sizes(), at::kDouble), by_x = at::zeros_like(x),
                by_offset = at::empty_like(offset), by_mask = at::empty_like(mask);
   const Tensor matrices = weight.detach().reshape({o.groups, o.out_channels / o.groups, -1});
