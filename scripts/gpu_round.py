@@ -5,7 +5,7 @@
   gpu_round.py --stage report|vulkan|cuda|compare|bench|train [--out DIR]   writes DIR/STAGE.json
   gpu_round.py --merge DIR                                                  prints the Markdown of all stages
 
---package DIR is a build tree, or a folder with bin/ and tests/ (default: the script's own). LibTorch is the machine's own,
+--package DIR is a build tree, or a package of gpu_package.sh (default: the script's own folder). LibTorch is the machine's own,
 found through its python3 and not imported. A stage ends before its minutes are over: what was left is listed as not run.
 Exit code: 0 if nothing failed, 1 if something did, 2 for wrong usage.
 """
@@ -20,6 +20,7 @@ import random
 import re
 import shutil
 import signal
+import statistics
 import struct
 import subprocess
 import sys
@@ -30,10 +31,16 @@ import zlib
 MINUTES = {"report": 1, "vulkan": 6, "cuda": 3, "compare": 5, "bench": 3, "train": 9}
 # The slow ones last, so that a stage out of time has run most of them.
 VULKAN_TESTS = ["device_test", "selftest_test", "colour_test", "operators_vulkan_test", "convolution_test", "networks_test",
-                "session_test", "motion_etr_test", "pvdnet_test"]
+                "session_test", "tune_test", "motion_etr_test", "pvdnet_test"]
+# Once more with bindings in place of buffer addresses, as ctest runs them.
+STORAGE_BUFFER_TESTS = ["device_test", "colour_test", "operators_vulkan_test", "convolution_test", "networks_test", "session_test"]
 MODELS = ("share/unblur/models", "bin/models")
-NETWORKS = ["rt", "balanced", "trajectory", "pvdnet", "bimnet", "motion-etr-quad", "motion-etr-bilin", "motion-etr-lin",
-            "motion-etr-deblur"]
+# Gains of the golden cases; for networks without one those that keep values and motions within the same sizes. The second one is
+# that of a motion branch with names of its own (runtime/networks/fill.h).
+FILLS = {"rt": "1.05", "balanced": "1.05", "trajectory": "1.05", "bimnet": "1.5", "pvdnet-slim": "1.05,1.5",
+         "motion-etr-quad": "1.33", "motion-etr-bilin": "1.33", "motion-etr-lin": "1.33", "motion-etr-deblur": "0.8,1.3",
+         "pvdnet": "1.05,1.5", "pvdnet-large": "0.9,1.5"}
+MOST_MINUTES = 9  # of a stage, whatever --minutes says
 SPARE_SECONDS = 5  # to end a job and write the results
 SHARDS = 12  # of each Vulkan test, one of which runs with --small
 
@@ -48,7 +55,7 @@ class Round:
         self.device = args.device
         self.jobs = []
         self.started = time.time()
-        self.minutes = min(args.minutes or MINUTES[args.stage], MINUTES[args.stage])
+        self.minutes = min(args.minutes or MINUTES[args.stage], MOST_MINUTES)
         self.deadline = time.monotonic() + 60 * self.minutes
         self.torch = find_torch(args.python)
         self.gpus = nvidia_gpus()
@@ -140,29 +147,38 @@ class Round:
 def find_torch(python):
     """LibTorch of an interpreter, not imported: that fails where one of its CUDA libraries is missing."""
     code = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
-    try:
-        path = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        return None
+    path = output_of([python, "-c", code]).strip()
     return pathlib.Path(path) if path else None
 
 
 def nvidia_gpus():
+    return output_of(["nvidia-smi", "--query-gpu=name,driver_version,memory.total,uuid",
+                      "--format=csv,noheader"]).strip().splitlines()
+
+
+def output_of(command):
+    """What a program of the machine prints; nothing where it is absent or fails."""
     try:
-        query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,uuid", "--format=csv,noheader"]
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=30)
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
-        return []
-    return answer.stdout.strip().splitlines() if answer.returncode == 0 else []
+        return ""
+    return answer.stdout if answer.returncode == 0 else ""
 
 
 def machine(r):
     cpu = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
     version = r.torch and re.search(r"__version__ = '([^']*)'", (r.torch / "version.py").read_text())
-    commit = r.root / "COMMIT"
     return {"cpu": cpu.group(1) if cpu else platform.machine(), "cores": os.cpu_count(), "system": platform.platform(),
             "gpus": r.gpus, "libtorch": version.group(1) if version else None,
-            "commit": commit.read_text().strip() if commit.exists() else None}
+            "commit": commit_of(r.root)}
+
+
+def commit_of(root):
+    """What a package says, else the checkout around a build tree."""
+    if (root / "COMMIT").exists():
+        return (root / "COMMIT").read_text().strip()
+    answer = output_of(["git", "-C", root, "describe", "--always", "--dirty"])
+    return answer.strip() or None
 
 
 def read_json(file, text):
@@ -185,10 +201,11 @@ def stage_vulkan(r):
     env = {"UNBLUR_VALIDATION": "1"}
     if layers := r.find("layers"):
         env["VK_LAYER_PATH"] = str(layers)
-    if r.small:
-        env.update(GTEST_TOTAL_SHARDS=str(SHARDS), GTEST_SHARD_INDEX="0")
+    shard = {"GTEST_TOTAL_SHARDS": str(SHARDS), "GTEST_SHARD_INDEX": "0"} if r.small else {}
     for program in VULKAN_TESTS:
-        r.tests(program.removesuffix("_test"), program, env)
+        r.tests(program.removesuffix("_test"), program, env | shard)
+    for program in STORAGE_BUFFER_TESTS:
+        r.tests(program.removesuffix("_test") + ", storage buffers", program, env | shard | {"UNBLUR_SSBO": "1"})
 
 
 def stage_cuda(r):
@@ -200,16 +217,17 @@ def stage_cuda(r):
 
 
 def stage_compare(r):
+    """Whole frames of every network first, then their layers, so that a stage out of time has run the former."""
     reference = "torch:cpu" if r.no_cuda else "torch:cuda"
-    frames = ["--frames", "2" if r.small else "5", "--json"]
     clip = r.out / "compare.y4m"
     write_pattern(clip, *((96, 64) if r.small else (640, 360)), 6)
     sources = [([str(m)], m.stem) for m in sorted(r.find(*MODELS).glob("*.safetensors"))]
-    sources += [(["--network", n, "--fill", "1.0"], n) for n in (NETWORKS[:1] if r.small else NETWORKS)]
-    for source, name in sources:
-        for precision in ("fp32", "fp16"):
-            backends = f"{reference},{r.device}+{precision}"
-            r.run(f"{name}: {backends}", ["unblur-compare", *source, clip, "--backends", backends, *frames], torch=True)
+    sources += [(["--network", n, "--fill", gains], f"{n}, filled") for n, gains in FILLS.items()]
+    forms = [("", f"{reference},{r.device}+fp32,{r.device}+fp16", ["--frames", "2" if r.small else "5"]),
+             (", layers", f"{reference},{r.device}", ["--layers", "--frames", "1" if r.small else "2"])]
+    for form, backends, options in forms:
+        for source, name in sources:
+            r.run(name + form, ["unblur-compare", *source, clip, "--backends", backends, *options, "--json"], torch=True)
 
 
 def stage_bench(r):
@@ -305,12 +323,23 @@ def describe(job):
         return f"{b.get('fps', 0):.2f} fps" if isinstance(b.get("fps"), (int, float)) else "see JSON"
     if "devices" in data:
         return "; ".join(d["name"] + (" (chosen)" if d["chosen"] else "") for d in data["devices"])
-    if isinstance(data.get("frames"), list) and data["frames"]:
-        outputs = [o for f in data["frames"] for o in f["outputs"]]
-        worst = max((o["largest"] for o in outputs if o["largest"] is not None), default=None)
-        times = [sum(f["ms"][i] for f in data["frames"]) / len(data["frames"]) for i in (0, 1)]
-        return f"largest difference {worst:.3g}, {times[0]:.1f} and {times[1]:.1f} ms/frame" if worst is not None else "see JSON"
+    if "ceiling_gflops" in data:
+        return f"{len(data['rows'])} layers; multiply-adds alone reach {data['ceiling_gflops']:.0f} GFLOP/s"
+    if "examined" in data:
+        return "; ".join(describe_examined(e) for e in data["examined"])
     return job.get("reason", "")
+
+
+def describe_examined(e):
+    """One backend beside the reference: how far its first output is off, its layers or its time, and the verdict."""
+    worst = [f["outputs"][0]["relative"] for f in e["frames"]]
+    text = f"{e['backend']} " + ("not finite" if None in worst else f"{max(worst, default=0):.2g} of the largest value")
+    if layers := e["layers"]:
+        text += f", {len(layers['layers'])} layers"
+    else:
+        times = [statistics.median(f["ms"][side] for f in e["frames"]) for side in (0, 1)]
+        text += f", {times[1]:.1f} ms (reference {times[0]:.1f})"
+    return text if e["ok"] else f"{text}: **{e['verdict']}**".replace("|", "/")
 
 
 def merge(folder):
@@ -318,8 +347,11 @@ def merge(folder):
     if not stages:
         sys.exit(f"gpu_round.py: no results in {folder}")
     m = stages[0]["machine"]
+    devices = [d for s in stages for j in s["jobs"] for d in (j.get("data") or {}).get("devices", []) if d["chosen"]]
     lines = ["# GPU round", "", f"{stages[0]['date'][:10]}, commit {m['commit']}. {', '.join(m['gpus']) or 'No NVIDIA GPU'}; "
              f"{m['cpu']}, {m['cores']} cores; {m['system']}; LibTorch {m['libtorch'] or 'not installed'}."]
+    if devices:
+        lines[-1] += f" Vulkan: {devices[0]['name']}, {devices[0]['driver']}."
     if any(s["small"] for s in stages):
         lines += ["", "Made with `--small`: a trial of the script, not a measurement."]
     for s in stages:
@@ -343,7 +375,7 @@ def main():
     parser.add_argument("--merge", metavar="DIR", help="print the Markdown of the stages in this folder")
     parser.add_argument("--out", default="round", help="folder for results (default ./round)")
     parser.add_argument("--package", help="folder with bin/ and tests/ (default: the script's own)")
-    parser.add_argument("--minutes", type=float, help="end earlier than the stage's own limit")
+    parser.add_argument("--minutes", type=float, help=f"in place of the stage's own limit, at most {MOST_MINUTES}")
     parser.add_argument("--python", default="python3", help="interpreter whose LibTorch is used")
     parser.add_argument("--device", default="vulkan:0", help="Vulkan device, as unblur-compare names it")
     parser.add_argument("--photos", help="sharp photographs for `train` (default: drawn pictures)")
