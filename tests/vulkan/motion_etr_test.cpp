@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "fill.h"
 #include "fixture.h"
 #include "graph/colour.h"
 #include "graph/error.h"
 #include "models.h"
+#include "networks/fill.h"
 #include "networks/networks.h"
 #include "vulkan/session.h"
 #include "vulkan/tensor_run.h"
@@ -25,7 +25,7 @@ const std::shared_ptr<Model>& network() {
     for (const auto& [name, dims] : model->graph.parameters()) {
       model->parameters[name] = name.ends_with("ratio_3")
                                     ? Tensor::from_floats({}, std::vector{0.08F})
-                                    : golden::fill(name, dims, name.starts_with("offset_net.") ? 1.3 : 0.8);
+                                    : fill_parameter(name, dims, name.starts_with("offset_net.") ? 1.3 : 0.8);
     }
     return model;
   }();

@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "fill.h"
 #include "fixture.h"
 #include "graph/colour.h"
 #include "graph/error.h"
 #include "models.h"
+#include "networks/fill.h"
 #include "networks/networks.h"
 #include "vulkan/session.h"
 #include "vulkan/tensor_run.h"
@@ -23,7 +23,7 @@ constexpr int kFrames = 3;
 std::shared_ptr<Model> filled(const std::string& network, bool training) {
   auto model = std::make_shared<Model>(build_network(network, training));
   for (const auto& [name, dims] : model->graph.parameters()) {
-    model->parameters[name] = golden::fill(name, dims, name.starts_with("BIMNet.") ? 1.5 : 1.05);
+    model->parameters[name] = fill_parameter(name, dims, name.starts_with("BIMNet.") ? 1.5 : 1.05);
   }
   return model;
 }
