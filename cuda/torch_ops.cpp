@@ -139,7 +139,8 @@ struct Apply {
       return x.slice(2, 0, std::nullopt, o.stride).slice(3, 0, std::nullopt, o.stride);
     };
     if (const auto out = fast::correlation(thinned(in[0]), thinned(in[1]), o.radius, o.mean)) return *out;
-    return sample::correlation(widened(in[0]), widened(in[1]), o.radius, o.stride, o.mean);
+    return sample::correlation(widened(in[0]), widened(in[1]), o.radius, o.stride, o.mean)
+        .to(in[0].scalar_type());
   }
 
   Tensor operator()(const op::PixelVolume& o) const {

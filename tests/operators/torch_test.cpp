@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every operator case on LibTorch: values in float32, in float64 and in a batch against the float64 loop;
-// gradients in float64 against central differences of that loop.
+// Every operator case on LibTorch: values in float32, in float64 and in a batch against the float64 loop,
+// bfloat16's type; gradients in float64 against central differences of that loop.
 //   UNBLUR_CASE=warp_0/2 operators_torch_test         runs one case
 //   UNBLUR_TORCH_DEVICE=cuda operators_torch_test     on a CUDA device; skipped where there is none
 #include <ATen/ATen.h>
@@ -59,6 +59,8 @@ void check_values(const OperatorCase& c) {
   const TorchTensors floats = parameters(data, at::kFloat);
   const double tolerance = std::max(c.tolerance, c.torch_tolerance);
   EXPECT_EQ(differs(apply_op(c.op, in, floats), tolerance), "") << "float32";
+  const at::Tensor narrow = apply_op(c.op, operands(c, data, at::kBFloat16), parameters(data, at::kBFloat16));
+  EXPECT_EQ(narrow.scalar_type(), at::kBFloat16) << "what reads it has weights of this type";
 
   // A batch of (other, this): the second sample must not see the first.
   for (at::Tensor& t : in) t = at::cat({t.flip({3}) * 0.5, t});
